@@ -1,0 +1,129 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Imports point only downwards; ARCHITECTURE.md draws the graph and says what it forbids.
+
+/// Settings of every hand-written target: Swift 6 mode, warnings as errors, each unsafe
+/// expression marked, and imports internal unless a signature needs more.
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+    .strictMemorySafety(),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("ExistentialAny"),
+]
+
+let nio: [Target.Dependency] = [
+    .product(name: "NIOCore", package: "swift-nio"),
+    .product(name: "NIOPosix", package: "swift-nio"),
+]
+let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
+let arguments: Target.Dependency = .product(
+    name: "ArgumentParser", package: "swift-argument-parser")
+
+func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .testTarget(
+        name: "\(name)Tests",
+        dependencies: [.init(stringLiteral: name)] + dependencies,
+        exclude: [],
+        swiftSettings: [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)])
+}
+
+let package = Package(
+    name: "switchyard",
+    products: [
+        .executable(name: "switchyard", targets: ["switchyard"]),
+        .executable(name: "switchyard-load", targets: ["switchyard-load"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-collections.git", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-protobuf.git", from: "1.39.0"),
+        .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
+        .package(
+            url: "https://github.com/HdrHistogram/hdrhistogram-swift.git", from: "0.2.0"),
+    ],
+    targets: [
+        // Programs.
+        .executableTarget(
+            name: "switchyard", dependencies: ["Gateway", "Worker", arguments, log] + nio,
+            swiftSettings: strict),
+        .executableTarget(
+            name: "switchyard-load",
+            dependencies: [
+                "HTTPTransport", "InferenceTypes", arguments,
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
+            ] + nio,
+            path: "loadtest/switchyard-load", swiftSettings: strict),
+
+        // Assemblies.
+        library(
+            "Gateway",
+            [
+                "Admission", "Routing", "InferenceAPI", "HTTPTransport", "EngineProtocol",
+                "Tokenization", "Metrics", "InferenceTypes", log,
+            ] + nio),
+        library(
+            "Worker",
+            [
+                "Scheduling", "LlamaEngine", "EngineProtocol", "HTTPTransport", "Metrics",
+                "InferenceTypes", log,
+            ] + nio),
+
+        // Edges.
+        library("InferenceAPI", ["InferenceTypes", .product(name: "NIOCore", package: "swift-nio")]),
+        library(
+            "EngineProtocol",
+            ["EngineProto", "GRPC", "HTTPTransport", "InferenceTypes", protobuf] + nio),
+        library("GRPC", ["HTTPTransport", "Compression"] + nio),
+        library(
+            "HTTPTransport",
+            [
+                "CNGHTTP2", "Compression", log,
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ] + nio),
+        library("Tokenization", ["CLlama", "CLlamaChat", "InferenceTypes"]),
+        library("LlamaEngine", ["CLlama", "Scheduling", "InferenceTypes"]),
+        library("Compression", ["CZlib", .product(name: "NIOCore", package: "swift-nio")]),
+        library("Metrics"),
+
+        // Core: no NIO, no Foundation, no clock, no logging.
+        library("Admission", ["InferenceTypes", .product(name: "Collections", package: "swift-collections")]),
+        library("Routing", ["InferenceTypes"]),
+        library("Scheduling", ["InferenceTypes", .product(name: "Collections", package: "swift-collections")]),
+
+        // Vocabulary.
+        library("InferenceTypes"),
+
+        // Generated: committed, never edited by hand.
+        .target(
+            name: "EngineProto", dependencies: [protobuf],
+            swiftSettings: [.swiftLanguageMode(.v6)]),
+
+        // C.
+        .systemLibrary(
+            name: "CNGHTTP2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CLlama", pkgConfig: "llama"),
+        .systemLibrary(name: "CLlamaCommon", pkgConfig: "llama-common"),
+        .target(
+            name: "CLlamaChat", dependencies: ["CLlamaCommon"],
+            cxxSettings: [.unsafeFlags(["-Wno-deprecated-declarations"])]),
+
+        // Tests.
+        tests("Gateway"), tests("Worker"), tests("InferenceAPI"), tests("EngineProtocol"),
+        tests("GRPC"), tests("HTTPTransport"), tests("Tokenization"), tests("LlamaEngine"),
+        tests("Compression"), tests("Metrics"), tests("Admission"), tests("Routing"),
+        tests("Scheduling"), tests("InferenceTypes"),
+        .testTarget(name: "TidyTests", swiftSettings: [.swiftLanguageMode(.v6)]),
+    ],
+    cxxLanguageStandard: .cxx17
+)
