@@ -73,8 +73,9 @@ let package = Package(
         library(
             "Worker",
             [
-                "Scheduling", "LlamaEngine", "EngineProtocol", "HTTPTransport", "Metrics",
+                "Scheduling", "LlamaEngine", "EngineProtocol", "HTTPTransport", "GRPC", "Metrics",
                 "InferenceTypes", log,
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
             ] + nio),
 
         // Edges.
@@ -119,7 +120,11 @@ let package = Package(
             cxxSettings: [.unsafeFlags(["-Wno-deprecated-declarations"])]),
 
         // Tests.
-        tests("Gateway"), tests("Worker"), tests("InferenceAPI"), tests("EngineProtocol"),
+        tests("Gateway"),
+        tests(
+            "Worker",
+            ["Scheduling", "EngineProtocol", "HTTPTransport", "GRPC", "InferenceTypes"] + nio),
+        tests("InferenceAPI"), tests("EngineProtocol"),
         tests("GRPC"), tests("HTTPTransport"), tests("Tokenization"), tests("LlamaEngine"),
         tests("Compression"), tests("Metrics"), tests("Admission"), tests("Routing"),
         tests("Scheduling"), tests("InferenceTypes"),

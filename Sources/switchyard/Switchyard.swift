@@ -1,0 +1,10 @@
+import ArgumentParser
+
+/// The server binary: every role is a subcommand in a file of its own.
+@main
+struct Switchyard: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "switchyard",
+        abstract: "An inference gateway: chat clients in front, batched workers behind.",
+        subcommands: [WorkerCommand.self, QuantizeCommand.self])
+}
