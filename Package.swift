@@ -126,7 +126,7 @@ let package = Package(
             ["Scheduling", "EngineProtocol", "HTTPTransport", "GRPC", "InferenceTypes"] + nio),
         tests("InferenceAPI"), tests("EngineProtocol"),
         tests("GRPC"), tests("HTTPTransport"), tests("Tokenization"), tests("LlamaEngine"),
-        tests("Compression"), tests("Metrics"), tests("Admission"), tests("Routing"),
+        tests("Compression", nio), tests("Metrics"), tests("Admission"), tests("Routing"),
         tests("Scheduling"), tests("InferenceTypes"),
         .testTarget(name: "TidyTests", swiftSettings: [.swiftLanguageMode(.v6)]),
     ],
