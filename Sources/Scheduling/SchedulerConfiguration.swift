@@ -1,0 +1,104 @@
+/// Settings of a scheduler. Constant for its life.
+package struct SchedulerConfiguration: Hashable, Sendable {
+    /// Requests that run at once; also the number of sampling slots. 1...maxSequences of the
+    /// engine; the rest of the engine's sequences keep idle prefixes.
+    package var slots = 16
+    /// Most requests that wait for a slot; more are refused with `queueFull`. Preempted requests
+    /// wait beyond it.
+    package var waitingRequestsMax = 1024
+
+    /// Wished time between two tokens of a stream while prompts are prefilled. The effective target
+    /// is `decodeStepMultiple` times a decode-only step at full slots where that is longer.
+    package var itlTargetNanoseconds: Int64 = 50_000_000
+    /// See `itlTargetNanoseconds`.
+    package var decodeStepMultiple = 1.5
+    /// Part of the target that a step is planned to take at most.
+    package var targetFraction = 0.9
+    /// Prefill tokens per step that are granted even beyond the target, so that prompts advance.
+    package var prefillTokensMin = 32
+    /// Nil: chunks are cut by predicted time. Otherwise every chunk has exactly this many tokens
+    /// (or what remains of the prompt), so that another driver can repeat the boundaries.
+    package var prefillChunkTokens: Int?
+    /// A prompt with more tokens than this left is long.
+    package var longPrefillTokens = 512
+    /// Long prompts that advance in one step.
+    package var longPrefillsMax = 2
+
+    /// Cells reserved for output at admission, where maxTokens is not less.
+    package var outputReserveTokens = 128
+    /// A tier's request is treated as if it had arrived this much later for each tier above it:
+    /// how long it can be overtaken by better tiers.
+    package var tierDelayNanoseconds: Int64 = 2_000_000_000
+    /// How fast a waiting prefill overtakes shorter ones: one millisecond since submission counts
+    /// like this many tokens fewer.
+    package var ageingTokensPerMillisecond = 2
+
+    /// Whether resident prefixes are reused. Off by itself where the engine cannot.
+    package var prefixReuse = true
+    /// Shorter matches are computed anew.
+    package var prefixTokensMin = 8
+    /// A request waits for another that is prefilling the same prefix when that saves at least this
+    /// many tokens.
+    package var sharedPrefillTokensMin = 32
+
+    /// What is assumed of step times before any was measured.
+    package var stepProfile = AffineStepProfile.llamaCPU
+    /// Weight that each measured step leaves to all earlier ones; 0.9...1.
+    package var forgettingFactor = 0.995
+
+    package init() {}
+
+    /// Throws the first setting that cannot work with an engine.
+    package func validate(
+        for engine: EngineProperties
+    ) throws(SchedulerConfigurationError) {
+        try Self.check("slots", slots, 1...min(engine.maxSequences, engine.batchTokens))
+        try Self.check("waitingRequestsMax", waitingRequestsMax, 0...Int(Int32.max))
+        try Self.check("itlTargetNanoseconds", Int(itlTargetNanoseconds), 1...Int(Int64.max))
+        try Self.check("prefillTokensMin", prefillTokensMin, 1...Int(Int32.max))
+        try Self.check("longPrefillsMax", longPrefillsMax, 1...Int(Int32.max))
+        try Self.check("longPrefillTokens", longPrefillTokens, 1...Int(Int32.max))
+        try Self.check("outputReserveTokens", outputReserveTokens, 1...Int(Int32.max))
+        try Self.check("prefixTokensMin", prefixTokensMin, 1...Int(Int32.max))
+        try Self.check("sharedPrefillTokensMin", sharedPrefillTokensMin, 1...Int(Int32.max))
+        try Self.check("tierDelayNanoseconds", Int(tierDelayNanoseconds), 0...Int(Int64.max / 4))
+        try Self.check("ageingTokensPerMillisecond", ageingTokensPerMillisecond, 0...1_000_000)
+        if let prefillChunkTokens {
+            let most = engine.batchTokens - slots + 1
+            try Self.check("prefillChunkTokens", prefillChunkTokens, 1...max(1, most))
+        }
+        try Self.check("contextTokens", engine.requestTokensMax, 2...Int(Int32.max))
+        guard targetFraction > 0, targetFraction <= 1 else {
+            throw .init(setting: "targetFraction", value: "\(targetFraction)", allowed: "0...1")
+        }
+        guard decodeStepMultiple >= 1 else {
+            throw .init(
+                setting: "decodeStepMultiple", value: "\(decodeStepMultiple)", allowed: "1...")
+        }
+        guard forgettingFactor >= 0.9, forgettingFactor <= 1 else {
+            throw .init(
+                setting: "forgettingFactor", value: "\(forgettingFactor)", allowed: "0.9...1")
+        }
+    }
+
+    private static func check(
+        _ setting: String, _ value: Int, _ allowed: ClosedRange<Int>
+    ) throws(SchedulerConfigurationError) {
+        guard allowed.contains(value) else {
+            throw .init(setting: setting, value: "\(value)", allowed: "\(allowed)")
+        }
+    }
+}
+
+/// A setting that cannot work, with the value seen and the values allowed.
+package struct SchedulerConfigurationError: Error, Hashable, Sendable {
+    package var setting: String
+    package var value: String
+    package var allowed: String
+
+    package init(setting: String, value: String, allowed: String) {
+        self.setting = setting
+        self.value = value
+        self.allowed = allowed
+    }
+}
