@@ -1,0 +1,44 @@
+# Two commands do everything: `make run` and `make test`. Both bootstrap first (deploy/bootstrap.sh).
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help run build test bench format fuzz sanitize clean bootstrap
+
+# Paths that the bootstrap found; SWIFT_LINK_FLAGS makes the programs find libllama.
+ENVIRONMENT := source ./.build-env
+SWIFT_BUILD := swift build $$SWIFT_LINK_FLAGS
+PROGRAMS := --product switchyard
+ARGUMENTS ?=
+
+help:  ## show this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1|/p' Makefile | column -t -s '|'
+
+bootstrap:  ## install packages, libllama and the default model
+	@deploy/bootstrap.sh
+
+run: build  ## set everything up and serve the default model on 127.0.0.1:8080 (ARGUMENTS=…)
+	@$(ENVIRONMENT) && exec .build/release/switchyard serve --model "$$SWITCHYARD_MODEL" $(ARGUMENTS)
+
+build: bootstrap  ## build the release programs
+	@$(ENVIRONMENT) && $(SWIFT_BUILD) -c release $(PROGRAMS)
+
+test:  ## run every test: debug unit tests, then the release programs with real clients
+	@deploy/bootstrap.sh --with-tests
+	@$(ENVIRONMENT) && scripts/test.sh
+
+bench:  ## measure against llama-server and llama-batched-bench
+	@deploy/bootstrap.sh --with-tests --with-peers
+	@$(ENVIRONMENT) && $(SWIFT_BUILD) -c release && scripts/bench.sh $(ARGUMENTS)
+
+format:  ## format all Swift sources in place
+	@git ls-files -z '*.swift' ':!:*.pb.swift' | xargs -0 swift format --in-place --parallel
+
+fuzz: bootstrap  ## fuzz every parser of network bytes (SECONDS_EACH=300)
+	@$(ENVIRONMENT) && scripts/fuzz.sh "$${SECONDS_EACH:-300}"
+
+sanitize: bootstrap  ## run the unit tests under the address sanitizer
+	@$(ENVIRONMENT) && swift test --sanitize address --scratch-path .build-asan $$SWIFT_LINK_FLAGS
+
+clean:  ## remove what was built in this folder (the libraries and the model stay)
+	@rm -rf .build .build-* .build-env

@@ -1,0 +1,29 @@
+#!/bin/bash
+# What `make test` runs after the bootstrap. Prints each suite's time at the end, also on failure.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+times=()
+report() {
+    echo "suite times:"
+    printf '  %s\n' "${times[@]}"
+}
+trap report EXIT
+
+# suite NAME COMMAND...
+suite() {
+    local name=$1 start=$SECONDS status=0
+    shift
+    echo "== $name"
+    "$@" || status=$?
+    times+=("$(printf '%5d s  %-24s %s' $((SECONDS - start)) "$name" \
+        "$([ $status -eq 0 ] && echo passed || echo FAILED)")")
+    return $status
+}
+
+suite "unit tests: build" swift build --build-tests $SWIFT_LINK_FLAGS
+suite "unit tests" swift test --skip-build $SWIFT_LINK_FLAGS
+suite "release build" swift build -c release $SWIFT_LINK_FLAGS
+if [ -x scripts/test-clients.sh ]; then
+    suite "clients end to end" scripts/test-clients.sh
+fi
