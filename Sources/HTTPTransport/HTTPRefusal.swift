@@ -1,0 +1,18 @@
+package import NIOCore
+
+/// What the transport refuses by itself; the only table of status numbers outside `InferenceAPI`.
+package enum HTTPRefusal: Int, Sendable, CaseIterable {
+    case malformed = 400
+    case timeout = 408
+    case bodyTooLarge = 413
+    case headersTooLarge = 431
+    /// CONNECT, or a transfer coding that we do not know.
+    case notImplemented = 501
+    case versionNotSupported = 505
+
+    package var status: Int { rawValue }
+
+    /// Gives a refusal its body: content type and bytes; nil for none.
+    package typealias Body =
+        @Sendable (HTTPRefusal) -> (contentType: String, bytes: ByteBuffer)?
+}

@@ -1,0 +1,109 @@
+package import NIOCore
+
+/// The server's handle on one request's stream, for HTTP/2 and HTTP/1.1 alike.
+///
+/// A value of one reference: copies are the same stream. Confined to the connection's loop
+/// (`eventLoop`): every call must be made there. All calls are cheap no-ops once the receiver has
+/// had `closed(_:)`.
+///
+/// The protocols are an enum, not a class hierarchy: one allocation per stream and a direct call.
+package struct HTTPServerStream: Equatable {
+    enum Backend {
+        case http2(HTTP2Stream)
+    }
+
+    let backend: Backend
+
+    init(_ stream: HTTP2Stream) {
+        backend = .http2(stream)
+    }
+
+    /// The loop that owns the connection.
+    package var eventLoop: any EventLoop {
+        switch backend {
+        case .http2(let stream): stream.connection.eventLoop
+        }
+    }
+
+    package var isHTTP2: Bool {
+        switch backend {
+        case .http2: true
+        }
+    }
+
+    /// The connection is TLS.
+    package var isSecure: Bool {
+        switch backend {
+        case .http2(let stream): stream.connection.isSecure
+        }
+    }
+
+    /// The client's address; nil for in-memory connections.
+    package var remoteAddress: SocketAddress? {
+        switch backend {
+        case .http2(let stream): stream.connection.remoteAddress
+        }
+    }
+
+    /// Sends the response's head. Informational heads (1xx) may precede the final one, of which
+    /// there is one; a second final head is ignored in release and trapped in debug builds.
+    ///
+    /// The transport adds `date`, drops the body of answers that have none (HEAD, 204, 304), and
+    /// frames the body for HTTP/1.1.
+    package func send(_ head: HTTPResponseHead, end: Bool) {
+        switch backend {
+        case .http2(let stream): stream.send(head, end: end)
+        }
+    }
+
+    /// Queues body bytes after the head. Never blocks; `isWritable` says when to stop.
+    package func send(_ body: ByteBuffer, end: Bool) {
+        switch backend {
+        case .http2(let stream): stream.send(body, end: end)
+        }
+    }
+
+    /// Ends the response with trailers.
+    package func send(trailers: HTTPFields) {
+        switch backend {
+        case .http2(let stream): stream.send(trailers: trailers)
+        }
+    }
+
+    /// Abandons the stream at once: HTTP/2 sends RST_STREAM with `code` (RFC 9113 §7) and drops
+    /// unsent bytes; HTTP/1.1 closes the connection. `closed(.resetLocally)` follows, not from
+    /// inside this call.
+    package func reset(_ code: HTTP2ErrorCode) {
+        switch backend {
+        case .http2(let stream): stream.reset(code)
+        }
+    }
+
+    /// Says that `bytes` of the received body are processed, which opens the client's window.
+    package func consume(_ bytes: Int) {
+        switch backend {
+        case .http2(let stream): stream.consume(bytes)
+        }
+    }
+
+    /// False from the moment when unsent bytes exceed the high watermark until they fall to the
+    /// low one.
+    package var isWritable: Bool {
+        switch backend {
+        case .http2(let stream): stream.isWritable
+        }
+    }
+
+    /// Body bytes queued on this stream and not yet given to the connection.
+    package var unsentBytes: Int {
+        switch backend {
+        case .http2(let stream): stream.unsentBytes
+        }
+    }
+
+    package static func == (left: HTTPServerStream, right: HTTPServerStream) -> Bool {
+        switch (left.backend, right.backend) {
+        case (.http2(let left), .http2(let right)): left === right
+        }
+    }
+}
