@@ -1,1 +1,94 @@
+// Chat templates and tokenizing of llama.cpp behind plain C functions.
+//
+// llama-common is C++ and reports errors by exceptions, and so does libllama's tokenizer for some
+// inputs. None of them leaves these functions: each catches everything and reports it as stated.
+//
+// Errors: a function that takes `char **error` stores a message there when it fails; the caller
+// frees it with switchyard_string_free. Texts are UTF-8 with an explicit length and may hold NUL.
 #pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct llama_model;
+struct llama_vocab;
+
+// A parsed template. Immutable after it was opened; rendering from several threads is allowed.
+struct switchyard_chat_templates;
+// What is to be rendered. Owned and filled by one thread.
+struct switchyard_chat_request;
+// What came out. Immutable.
+struct switchyard_chat_result;
+
+// The text of a message that the template sees under this name.
+enum switchyard_chat_field {
+    SWITCHYARD_CHAT_CONTENT = 0,
+    SWITCHYARD_CHAT_REASONING_CONTENT = 1,
+    SWITCHYARD_CHAT_TOOL_NAME = 2,
+    SWITCHYARD_CHAT_TOOL_CALL_ID = 3,
+};
+
+// The parts of a result. Everything but the prompt is for parsing tool calls and reasoning.
+enum switchyard_chat_part {
+    SWITCHYARD_CHAT_PROMPT = 0,
+    // The end of the prompt with which the answer begins.
+    SWITCHYARD_CHAT_GENERATION_PROMPT = 1,
+    // GBNF, empty when the output is free.
+    SWITCHYARD_CHAT_GRAMMAR = 2,
+    // The serialized parser of the answer.
+    SWITCHYARD_CHAT_PARSER = 3,
+};
+
+void switchyard_string_free(char *string);
+
+// Silences llama-common's own log, except errors. Call once, before any other thread uses it.
+void switchyard_chat_quiet(void);
+
+// The model's own template, or `source` when its length is not 0. `model` may be vocabulary-only
+// and must outlive nothing: what is needed is copied. NULL on failure.
+struct switchyard_chat_templates *switchyard_chat_templates_open(
+    const struct llama_model *model, const char *source, size_t source_length, char **error);
+void switchyard_chat_templates_free(struct switchyard_chat_templates *templates);
+// Whether the template came from the model or the caller, not from llama-common's default (ChatML).
+bool switchyard_chat_templates_explicit(const struct switchyard_chat_templates *templates);
+// The template's text, valid as long as `templates`.
+const char *switchyard_chat_templates_source(
+    const struct switchyard_chat_templates *templates, size_t *length);
+
+// NULL only when memory is exhausted.
+struct switchyard_chat_request *switchyard_chat_request_new(void);
+void switchyard_chat_request_free(struct switchyard_chat_request *request);
+// Both return false only when memory is exhausted, or a field is set before any message was added.
+bool switchyard_chat_request_add_message(struct switchyard_chat_request *request, const char *role);
+bool switchyard_chat_request_set_field(
+    struct switchyard_chat_request *request, enum switchyard_chat_field field, const char *text,
+    size_t length);
+// Default true.
+void switchyard_chat_request_set_generation_prompt(
+    struct switchyard_chat_request *request, bool add);
+// For templates that can switch reasoning; default true.
+void switchyard_chat_request_set_thinking(struct switchyard_chat_request *request, bool enable);
+
+// NULL on failure: the template raised an error or cannot express the messages.
+struct switchyard_chat_result *switchyard_chat_apply(
+    const struct switchyard_chat_templates *templates,
+    const struct switchyard_chat_request *request, char **error);
+void switchyard_chat_result_free(struct switchyard_chat_result *result);
+// Valid as long as `result`.
+const char *switchyard_chat_result_part(
+    const struct switchyard_chat_result *result, enum switchyard_chat_part part, size_t *length);
+
+// As llama_tokenize: the number of tokens written, or the negated number that would be needed.
+// INT32_MIN, with an error, when the library threw.
+int32_t switchyard_tokenize(
+    const struct llama_vocab *vocab, const char *text, int32_t text_length, int32_t *tokens,
+    int32_t capacity, bool add_special, bool parse_special, char **error);
+
+#ifdef __cplusplus
+}
+#endif
