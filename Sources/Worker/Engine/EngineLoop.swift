@@ -1,0 +1,147 @@
+import InferenceTypes
+import NIOCore
+import Scheduling
+
+/// The engine thread's life: mail, schedule, execute, post; asleep only when there is no work.
+///
+/// Owned by the engine thread, which creates it and alone touches it. A step costs one look into
+/// the mailbox and one task per event loop, whatever the number of its sequences.
+struct EngineLoop<E: Engine & ~Copyable>: ~Copyable {
+    private var engine: E
+    private var scheduler: Scheduler
+    private let mailbox: EngineMailbox
+    private let ports: [StepOutputPort]
+    private let now: @Sendable () -> Instant
+
+    private var mail: [EngineMail] = []
+    private var refusals: [StepOutput.Refusal] = []
+    /// Batches posted to each loop since the start.
+    private var posted: [UInt64]
+    private var time = EngineTime()
+    private var stops = false
+    /// When the engine last came from having nothing to do.
+    private var busySince: Instant?
+
+    init(
+        engine: consuming E, scheduler: Scheduler, mailbox: EngineMailbox,
+        ports: [StepOutputPort], now: @escaping @Sendable () -> Instant
+    ) {
+        self.engine = engine
+        self.scheduler = scheduler
+        self.mailbox = mailbox
+        self.ports = ports
+        self.now = now
+        posted = [UInt64](repeating: 0, count: ports.count)
+    }
+
+    /// Runs until `EngineMail.stop`. Returns what the scheduler and the clock had counted; throws
+    /// when the engine broke, after every request was told.
+    mutating func run() throws(EngineError) -> EngineReport {
+        var wait = EngineMailbox.Wait.mail(timeoutSeconds: nil)
+        while true {
+            let before = now()
+            if case .mail = wait { becameIdle(at: before) }
+            let isOutputFull = mailbox.take(
+                into: &mail, wait: wait, posted: posted, report: report(at: before))
+            let instant = now()
+            if case .mailOrOutput = wait {
+                time.outputWaitNanoseconds += instant.nanoseconds(since: before)
+            }
+            if busySince == nil { busySince = instant }
+            readMail(at: instant)
+            if stops { break }
+            if isOutputFull {
+                wait = .mailOrOutput
+            } else {
+                wait = try step(at: instant)
+            }
+        }
+        becameIdle(at: now())
+        return report(at: now())
+    }
+
+    private mutating func readMail(at instant: Instant) {
+        for message in mail {
+            switch message {
+            case .submit(let key, let request, let deadline):
+                do throws(SubmitError) {
+                    try scheduler.submit(request, key: key, deadline: deadline, now: instant)
+                } catch {
+                    refusals.append(StepOutput.Refusal(key: key, error: error))
+                }
+            case .cancel(let key): scheduler.cancel(key, now: instant)
+            case .pause(let key): scheduler.pause(key)
+            case .resume(let key): scheduler.resume(key)
+            case .stop: stops = true
+            }
+        }
+    }
+
+    /// Runs one step when there is one; returns how to wait before the next.
+    private mutating func step(at instant: Instant) throws(EngineError) -> EngineMailbox.Wait {
+        let expired = scheduler.expire(now: instant)
+        guard let plan = scheduler.schedule(now: instant) else {
+            post(expired, at: instant)
+            // Requests that nobody reads still have deadlines.
+            let load = scheduler.load
+            let timeout = load.running + load.waiting > 0 ? EngineLoopLimits.lookSeconds : nil
+            return .mail(timeoutSeconds: timeout)
+        }
+        let started = now()
+        let result = execute(plan)
+        let ended = now()
+        time.executeNanoseconds += ended.nanoseconds(since: started)
+        let events = scheduler.complete(plan, result, now: ended)
+        post(expired.isEmpty ? events : expired + events, at: ended)
+        if case .failure(let error) = result, error != .noCacheSpace {
+            becameIdle(at: now())
+            throw error
+        }
+        return .none
+    }
+
+    private mutating func execute(_ plan: StepPlan) -> Result<StepResult, EngineError> {
+        do throws(EngineError) {
+            return .success(try engine.execute(plan))
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    /// One task for each loop that has something to learn.
+    private mutating func post(_ events: [SchedulerEvent], at instant: Instant) {
+        guard !events.isEmpty || !refusals.isEmpty else { return }
+        if ports.count == 1 {
+            posted[0] += 1
+            ports[0].post(StepOutput(instant: instant, events: events, refusals: refusals))
+        } else {
+            var outputs = [StepOutput](repeating: StepOutput(instant: instant), count: ports.count)
+            for event in events { outputs[event.key.loop].events.append(event) }
+            for refusal in refusals { outputs[refusal.key.loop].refusals.append(refusal) }
+            for loop in outputs.indices where !outputs[loop].isEmpty {
+                posted[loop] += 1
+                ports[loop].post(outputs[loop])
+            }
+        }
+        refusals.removeAll(keepingCapacity: true)
+    }
+
+    private mutating func becameIdle(at instant: Instant) {
+        guard let since = busySince else { return }
+        time.busyNanoseconds += instant.nanoseconds(since: since)
+        busySince = nil
+    }
+
+    private func report(at instant: Instant) -> EngineReport {
+        var time = time
+        if let busySince { time.busyNanoseconds += instant.nanoseconds(since: busySince) }
+        return EngineReport(
+            instant: instant, isBusy: busySince != nil, load: scheduler.load, time: time)
+    }
+}
+
+enum EngineLoopLimits {
+    /// How often an engine without a step looks at the deadlines of requests that wait for their
+    /// readers.
+    static let lookSeconds = 0.1
+}

@@ -1,0 +1,15 @@
+import InferenceTypes
+import Scheduling
+
+/// What event loops ask of the engine thread.
+enum EngineMail: Sendable {
+    /// A new request; past `deadline` it ends with `FinishReason.timeLimit`.
+    case submit(SequenceKey, GenerationRequest, deadline: Instant?)
+    /// The caller has forgotten the request; nothing more is to be said about it.
+    case cancel(SequenceKey)
+    /// The caller's output is full.
+    case pause(SequenceKey)
+    case resume(SequenceKey)
+    /// End the thread after this step.
+    case stop
+}

@@ -1,0 +1,139 @@
+import NIOCore
+
+/// A worker's settings. Constant for its life; checked by `validate()` before anything starts.
+package struct WorkerConfiguration: Hashable, Sendable {
+    /// What computes tokens.
+    package enum EngineChoice: Hashable, Sendable {
+        /// llama.cpp on a GGUF file.
+        case llama(LlamaSettings)
+        /// Deterministic tokens in modelled time.
+        case simulated(SimulatedSettings)
+    }
+
+    package var engine: EngineChoice
+    package var listen: WorkerListenAddress
+    /// Permits a TCP address that others can reach, without encryption.
+    package var allowsPlaintext = false
+    /// The name in `GetModelInfo`; nil: the model's own, or its file's.
+    package var modelName: String?
+
+    /// Requests that run at once; nil: `defaultSlots`.
+    package var slots: Int?
+    /// Requests that may wait for a slot; more are refused with RESOURCE_EXHAUSTED. Gateways keep
+    /// their own queue, where fairness and cancelling work, and leave only few here.
+    package var waitingRequestsMax = 256
+    /// Wished time between two tokens of a stream while prompts are prefilled, in milliseconds.
+    package var itlTargetMilliseconds = 50.0
+    /// Nil: prefill chunks are cut by predicted time. Otherwise exactly this many tokens, so that
+    /// another driver can repeat the boundaries.
+    package var prefillChunkTokens: Int?
+    /// Whether the KV of earlier prompts serves later ones.
+    package var reusesPrefixes = true
+
+    /// Choices of one `Generate` call.
+    package var choicesMax = 128
+    /// Threads that serve connections. One is enough for thousands of streams.
+    package var ioThreads = 1
+    /// Batches of step output on their way to one loop before the engine waits: more than one, so
+    /// that the loop works while the engine does; few, because every batch is memory and delay.
+    package var outputBatchesMax = 4
+    /// Unsent bytes of a call above which its sequences are paused.
+    package var outputHighWatermarkBytes = 16 << 10
+    /// How long running requests may go on after a drain began, in seconds.
+    package var drainSeconds = 30.0
+    /// An engine that has work and shows no step for this long counts as unhealthy, in seconds.
+    /// More than the longest step: a large model's prefill chunk on a slow CPU.
+    package var stallSeconds = 60.0
+    /// Where to answer `GET /metrics`; nil: nowhere.
+    package var metricsListen: WorkerListenAddress?
+
+    package init(engine: EngineChoice, listen: WorkerListenAddress) {
+        self.engine = engine
+        self.listen = listen
+    }
+
+    /// llama.cpp's settings.
+    package struct LlamaSettings: Hashable, Sendable {
+        package var modelPath: String
+        /// CPU threads of the engine; nil: `defaultThreads`.
+        package var threads: Int?
+        /// KV tokens shared by all sequences; nil: `defaultContextTokens`.
+        package var contextTokens: Int?
+        /// Layers on the GPU where there is one; nil: all of them.
+        package var gpuLayers: Int?
+
+        package init(modelPath: String) { self.modelPath = modelPath }
+    }
+
+    /// The simulated engine's settings.
+    package struct SimulatedSettings: Hashable, Sendable {
+        /// How long a step takes.
+        package enum StepTime: Hashable, Sendable {
+            /// No time at all: only the readers set the pace.
+            case atWill
+            /// A constant, in microseconds.
+            case fixed(microseconds: Double)
+            /// SmolLM2-135M on two CPU threads.
+            case llamaCPU
+            /// Base, per decode, per prefill token, per KV token read, per query-key pair; all in
+            /// microseconds.
+            case affine([Double])
+        }
+
+        package var stepTime = StepTime.llamaCPU
+        /// KV tokens shared by all sequences; nil: 2,048 for each slot.
+        package var contextTokens: Int?
+        /// Tokens of one sequence at most; nil: 8,192 or the whole cache.
+        package var sequenceTokensMax: Int?
+        package var vocabularySize = 49_152
+        /// Which tokens a prompt is answered with is a function of this and the prompt.
+        package var seed: UInt64 = 0
+        /// Multiplies the waiting, not the modelled time that the scheduler sees: 0.1 runs ten
+        /// times faster than the model.
+        package var name = "simulated"
+
+        package init() {}
+    }
+
+    /// Throws the first setting that cannot work. What depends on the model is checked later, by
+    /// `SchedulerConfiguration`.
+    package func validate() throws(WorkerError) {
+        if !listen.isLocal, !allowsPlaintext {
+            throw .plaintextOffLoopback(address: listen.description)
+        }
+        if let slots { try Self.check("--slots", slots, 1...256) }
+        try Self.check("--queue", waitingRequestsMax, 0...1_000_000)
+        try Self.check("--itl-target-ms", itlTargetMilliseconds, 0.001...60_000)
+        if let prefillChunkTokens {
+            try Self.check("--prefill-chunk", prefillChunkTokens, 1...1_000_000)
+        }
+        try Self.check("--io-threads", ioThreads, 1...64)
+        try Self.check("--drain-seconds", drainSeconds, 0...86_400)
+        try Self.check("stallSeconds", stallSeconds, 0.1...86_400)
+        try Self.check("choicesMax", choicesMax, 1...1_024)
+        try Self.check("outputBatchesMax", outputBatchesMax, 1...1_024)
+        try Self.check("outputHighWatermarkBytes", outputHighWatermarkBytes, 256...(1 << 24))
+        switch engine {
+        case .llama(let llama):
+            if let threads = llama.threads { try Self.check("--threads", threads, 1...512) }
+            if let context = llama.contextTokens {
+                try Self.check("--context", context, 64...(1 << 26))
+            }
+        case .simulated(let simulated):
+            try Self.check("--vocabulary", simulated.vocabularySize, 16...1_000_000)
+            if let context = simulated.contextTokens {
+                try Self.check("--context", context, 64...(1 << 26))
+            }
+        }
+    }
+
+    private static func check<Value: Comparable>(
+        _ name: String, _ value: Value, _ allowed: ClosedRange<Value>
+    ) throws(WorkerError) {
+        guard allowed.contains(value) else {
+            throw .setting(
+                name: name, value: "\(value)",
+                allowed: "\(allowed.lowerBound) to \(allowed.upperBound)")
+        }
+    }
+}
