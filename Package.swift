@@ -89,6 +89,7 @@ let package = Package(
             [
                 "CNGHTTP2", "Compression", log,
                 .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOTLS", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ] + nio),
         library("Tokenization", ["CLlama", "CLlamaChat", "InferenceTypes"]),
@@ -125,7 +126,14 @@ let package = Package(
             "Worker",
             ["Scheduling", "EngineProtocol", "HTTPTransport", "GRPC", "InferenceTypes"] + nio),
         tests("InferenceAPI"), tests("EngineProtocol"),
-        tests("GRPC"), tests("HTTPTransport"), tests("Tokenization"), tests("LlamaEngine"),
+        tests("GRPC"),
+        tests(
+            "HTTPTransport",
+            nio + [
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ]),
+        tests("Tokenization"), tests("LlamaEngine"),
         tests("Compression", nio), tests("Metrics"), tests("Admission"), tests("Routing"),
         tests("Scheduling"), tests("InferenceTypes"),
         .testTarget(name: "TidyTests", swiftSettings: [.swiftLanguageMode(.v6)]),

@@ -50,6 +50,18 @@ package struct HTTPLimits: Sendable, Equatable {
     /// Body bytes of a request. Refusal: 413.
     package var bodyBytes = 32 << 20
 
+    // MARK: HTTP/1.1
+
+    /// Pipelined requests that wait while one is served (as many as one read brought). What
+    /// follows them is dropped, and the connection closes after they are answered.
+    package var pipelinedRequests = 64
+    /// Body bytes that are read and dropped after an answer that came before the body's end, in
+    /// order to keep the connection. A longer body closes it.
+    package var discardedBodyBytes = 256 << 10
+    /// How long a refused client's bytes are still read and dropped, so that it sees the refusal
+    /// instead of a TCP reset.
+    package var lingerTimeout = TimeAmount.seconds(2)
+
     // MARK: Output
 
     /// Unsent bytes of a stream above which `isWritable` turns false.

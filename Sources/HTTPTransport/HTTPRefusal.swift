@@ -1,13 +1,17 @@
 package import NIOCore
 
 /// What the transport refuses by itself; the only table of status numbers outside `InferenceAPI`.
-package enum HTTPRefusal: Int, Sendable, CaseIterable {
+package enum HTTPRefusal: Int, Error, Sendable, CaseIterable {
     case malformed = 400
     case timeout = 408
     case bodyTooLarge = 413
+    /// A content coding that we do not decode.
+    case unsupportedMediaType = 415
     case headersTooLarge = 431
     /// CONNECT, or a transfer coding that we do not know.
     case notImplemented = 501
+    /// The server has `HTTPLimits.connections` already, or drains.
+    case unavailable = 503
     case versionNotSupported = 505
 
     package var status: Int { rawValue }
