@@ -97,11 +97,21 @@ package struct Usage: Hashable, Sendable {
     package var promptTokens: Int
     /// Prompt tokens whose KV was already resident; at most `promptTokens`.
     package var cachedTokens: Int
+    /// Visible output only; reasoning is counted apart.
     package var completionTokens: Int
+    /// Output between the model's reasoning marks.
+    package var reasoningTokens: Int
 
-    package init(promptTokens: Int = 0, cachedTokens: Int = 0, completionTokens: Int = 0) {
+    package init(
+        promptTokens: Int = 0, cachedTokens: Int = 0, completionTokens: Int = 0,
+        reasoningTokens: Int = 0
+    ) {
         self.promptTokens = promptTokens
         self.cachedTokens = cachedTokens
         self.completionTokens = completionTokens
+        self.reasoningTokens = reasoningTokens
     }
+
+    /// Prompt, visible output and reasoning (API.md §4.1).
+    package var totalTokens: Int { promptTokens + completionTokens + reasoningTokens }
 }

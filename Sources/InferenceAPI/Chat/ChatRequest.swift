@@ -1,0 +1,91 @@
+package import InferenceTypes
+
+/// Who speaks in a message.
+package enum ChatRole: String, Hashable, Sendable {
+    case system
+    /// The same as `system`, under its newer name.
+    case developer
+    case user
+    case assistant
+    case tool
+    /// The older name of `tool`.
+    case function
+}
+
+/// A call that the assistant made in an earlier turn.
+package struct ChatToolCall: Hashable, Sendable {
+    package var id: String
+    package var name: String
+    /// JSON text, as the client sent it.
+    package var arguments: String
+
+    package init(id: String, name: String, arguments: String) {
+        self.id = id
+        self.name = name
+        self.arguments = arguments
+    }
+}
+
+/// One turn of the conversation.
+package struct ChatMessage: Hashable, Sendable {
+    package var role: ChatRole
+    /// Text parts joined without a separator. Nil only for an assistant that calls tools.
+    package var content: String?
+    package var name: String?
+    /// What the assistant thought in an earlier turn, where the client sends it back.
+    package var reasoningContent: String?
+    package var toolCalls: [ChatToolCall] = []
+    /// Which call a `tool` message answers.
+    package var toolCallID: String?
+
+    package init(role: ChatRole, content: String?) {
+        self.role = role
+        self.content = content
+    }
+}
+
+/// How much to think, for models that can.
+package enum ReasoningEffort: String, Hashable, Sendable {
+    case none
+    case minimal
+    case low
+    case medium
+    case high
+    case xhigh
+}
+
+/// A chat request that passed every check which needs neither the vocabulary nor the tenant.
+///
+/// The one model behind all faces (API.md §8). Later code never sees what arrived on the wire.
+package struct ChatRequest: Hashable, Sendable {
+    /// As asked for: a model's name or alias.
+    package var model: String
+    /// At least one.
+    package var messages: [ChatMessage]
+    /// Choices to generate, `n`; 1 or more.
+    package var choiceCount: Int = 1
+    package var isStreaming = false
+    /// Send one usage chunk at the end of a stream. Only `include_usage: true` sets it (trap 2).
+    package var includesUsage = false
+    /// Everything but the seed, the stop tokens and the prompt. `maxTokens` nil: to the context's
+    /// end (trap 18). `logitBias` holds tokens that the vocabulary has yet to be asked about.
+    package var sampling = SamplingParameters()
+    /// Nil: the gateway draws one. Negative seeds are folded by bit pattern.
+    package var seed: UInt64?
+    /// Non-empty, found in visible text only, and never part of it.
+    package var stopStrings: [String] = []
+    /// The tier asked for; nil means the key's own.
+    package var serviceTier: ServiceTier?
+    /// Requests with an equal key want the worker that holds their prefix.
+    package var promptCacheKey: String?
+    package var reasoningEffort: ReasoningEffort?
+    /// The client's name for its end user; for logs and limits only.
+    package var user: String?
+    /// Answer with a request id at once; the completion is fetched later.
+    package var isDeferred = false
+
+    package init(model: String, messages: [ChatMessage]) {
+        self.model = model
+        self.messages = messages
+    }
+}

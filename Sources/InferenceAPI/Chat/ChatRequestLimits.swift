@@ -1,0 +1,21 @@
+/// What one chat request may ask for. Everything beyond is refused with 400 and the parameter's
+/// name, except the body's size, which is refused while it arrives.
+package struct ChatRequestLimits: Hashable, Sendable {
+    package var json = JSONLimits()
+    package var messages: Int = 8_192
+    package var contentParts: Int = 1_024
+    package var toolCalls: Int = 128
+    /// `n`.
+    package var choices: Int = 128
+    package var stopStrings: Int = 16
+    /// Bytes of one stop string: what may be held back from the client.
+    package var stopStringBytes: Int = 256
+    package var logitBiases: Int = 4_096
+    package var topLogprobs: Int = 20
+    /// Bytes of a name, an id or a key.
+    package var nameBytes: Int = 512
+    /// Whether `deferred: true` is served.
+    package var allowsDeferred = false
+
+    package init() {}
+}

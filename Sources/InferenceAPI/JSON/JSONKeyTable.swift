@@ -1,0 +1,74 @@
+/// Maps keys to cases of an enum by their bytes, so that reading an object makes no String per key.
+///
+/// Open addressing over a power of two of at least twice the number of names; immutable.
+struct JSONKeyTable<Key: CaseIterable & RawRepresentable & Sendable>: Sendable
+where Key.RawValue == String {
+    private let slots: [Slot?]
+    private let mask: Int
+
+    private struct Slot: Sendable {
+        var name: [UInt8]
+        var key: Key
+    }
+
+    init() {
+        var size = 8
+        while size < Key.allCases.count * 2 { size *= 2 }
+        mask = size - 1
+        var slots = [Slot?](repeating: nil, count: size)
+        for key in Key.allCases {
+            let name = Array(key.rawValue.utf8)
+            var index = Self.hash(name.span) & (size - 1)
+            while slots[index] != nil { index = (index + 1) & (size - 1) }
+            slots[index] = Slot(name: name, key: key)
+        }
+        self.slots = slots
+    }
+
+    func find(_ name: Span<UInt8>) -> Key? {
+        var index = Self.hash(name) & mask
+        while let slot = slots[index] {
+            if Self.isEqual(slot.name.span, name) { return slot.key }
+            index = (index + 1) & mask
+        }
+        return nil
+    }
+
+    /// FNV-1a over at most the first 32 bytes; all names are shorter.
+    private static func hash(_ name: Span<UInt8>) -> Int {
+        var hash: UInt32 = 0x811C_9DC5
+        for index in 0..<min(name.count, 32) {
+            hash = (hash ^ UInt32(name[index])) &* 0x0100_0193
+        }
+        return Int(hash ^ hash >> 16)
+    }
+
+    private static func isEqual(_ left: Span<UInt8>, _ right: Span<UInt8>) -> Bool {
+        guard left.count == right.count else { return false }
+        for index in left.indices where left[index] != right[index] { return false }
+        return true
+    }
+}
+
+extension JSONReader {
+    /// Outcome of reading a key against a table.
+    enum KnownKey<Key> {
+        case known(Key)
+        case unknown
+        /// The object has ended and is closed.
+        case end
+    }
+
+    /// The next key, looked up in `table`; its value must then be read or skipped.
+    mutating func nextKey<Key>(
+        in table: JSONKeyTable<Key>
+    ) throws(JSONError) -> KnownKey<Key> {
+        guard let raw = try nextRawKey() else { return .end }
+        if raw.hasEscapes {
+            let name = try text(of: raw)
+            return table.find(name.utf8Span.span).map { .known($0) } ?? .unknown
+        }
+        if !raw.isASCII { try check(raw) }
+        return table.find(bytes.span.extracting(raw.range)).map { .known($0) } ?? .unknown
+    }
+}
