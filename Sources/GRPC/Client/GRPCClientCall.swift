@@ -36,8 +36,7 @@ package final class GRPCClientCall {
     private var pendingStatus: (status: GRPCStatus, trailers: GRPCMetadata)?
     /// Why the answer is not gRPC's, once that is known; the rest of it is skipped.
     private var httpFailure: GRPCStatus?
-    private var isReadingPaused = false
-    private var withheldBytes = 0
+    private let consumesManually: Bool
     private var requestEnded = false
 
     /// True once the receiver was told of the end.
@@ -45,9 +44,11 @@ package final class GRPCClientCall {
     package var isWritable: Bool { stream?.isWritable ?? false }
 
     private init(
-        configuration: GRPCConfiguration, receiver: any GRPCClientCallReceiver
+        configuration: GRPCConfiguration, consumesManually: Bool,
+        receiver: any GRPCClientCallReceiver
     ) {
         self.configuration = configuration
+        self.consumesManually = consumesManually
         self.receiver = receiver
         writer = GRPCMessageWriter(
             encoding: configuration.encoding,
@@ -60,15 +61,18 @@ package final class GRPCClientCall {
     ///   - authority: `:authority`; a host for TCP, by custom `localhost` for a unix socket.
     ///   - timeoutNanoseconds: how long until the call ends with `DEADLINE_EXCEEDED`, here and by
     ///     `grpc-timeout` on the server; nil for no limit.
+    ///   - consumesManually: messages are credited to the server only by `consume`, which is how a
+    ///     slow reader slows the server down.
     /// - Throws: `UNAVAILABLE` when the connection takes no new stream; nothing was sent and the
     ///   receiver is not called.
     package static func start(
         _ path: String, on connection: HTTP2ClientConnection, authority: String,
         metadata: GRPCMetadata = GRPCMetadata(), timeoutNanoseconds: Int64? = nil,
-        configuration: GRPCConfiguration = GRPCConfiguration(),
+        configuration: GRPCConfiguration = GRPCConfiguration(), consumesManually: Bool = false,
         receiver: any GRPCClientCallReceiver
     ) throws(GRPCStatus) -> GRPCClientCall {
-        let call = GRPCClientCall(configuration: configuration, receiver: receiver)
+        let call = GRPCClientCall(
+            configuration: configuration, consumesManually: consumesManually, receiver: receiver)
         var fields = HTTPFields()
         fields.reserveCapacity(8 + metadata.fields.count)
         // The order of gRPC over HTTP/2, "Requests".
@@ -127,16 +131,20 @@ package final class GRPCClientCall {
         abandon(GRPCStatus(.cancelled, "cancelled by the caller"))
     }
 
-    /// Stops giving the server credit. What its window still allows arrives nevertheless.
-    package func pauseReading() {
-        isReadingPaused = true
+    /// Gives the call up over a fault of the answer that the application found.
+    package func fail(_ status: GRPCStatus) {
+        abandon(status)
     }
 
-    package func resumeReading() {
-        isReadingPaused = false
-        guard withheldBytes > 0 else { return }
-        let bytes = withheldBytes
-        withheldBytes = 0
+    /// Gives the server credit for all messages received so far, when the call was started with
+    /// `consumesManually`.
+    package func consume() {
+        reader?.release()
+        giveCredit()
+    }
+
+    private func giveCredit() {
+        guard let bytes = reader?.takeDue(), bytes > 0 else { return }
         stream?.consume(bytes)
     }
 
@@ -177,9 +185,11 @@ extension GRPCClientCall: HTTPClientStreamReceiver {
             return
         }
         do {
-            reader = try GRPCMessageReader(
+            var reader = try GRPCMessageReader(
                 maxMessageBytes: configuration.maxMessageBytes,
                 encodingName: head.fields["grpc-encoding"])
+            reader.isAutomatic = !consumesManually
+            self.reader = reader
         } catch {
             // A server must not use what we did not offer (`compression.md`).
             return abandon(GRPCStatus(.internalError, error.message))
@@ -188,12 +198,16 @@ extension GRPCClientCall: HTTPClientStreamReceiver {
     }
 
     package func received(_ bytes: ByteBuffer) {
-        let count = bytes.readableBytes
         guard receiver != nil else { return }
+        guard reader != nil else {
+            // The body of an answer that is not gRPC's.
+            stream?.consume(bytes.readableBytes)
+            return
+        }
         reader?.append(bytes)
-        if isReadingPaused { withheldBytes += count } else { stream?.consume(count) }
         do {
             while let message = try reader?.next() { receiver?.received(message: message) }
+            giveCredit()
         } catch {
             abandon(error)
         }

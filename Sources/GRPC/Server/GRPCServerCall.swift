@@ -50,8 +50,6 @@ package final class GRPCServerCall {
     private var deadlineTask: Scheduled<Void>?
     private var state = State.headersNotSent
     private var initialMetadata = GRPCMetadata()
-    private var isReadingPaused = false
-    private var withheldBytes = 0
     private var requestEnded = false
 
     init(head: HTTPRequestHead, stream: HTTPServerStream, configuration: GRPCConfiguration) {
@@ -110,16 +108,20 @@ package final class GRPCServerCall {
         end()
     }
 
-    /// Stops giving the client credit for more request bytes; what is in flight still arrives.
-    package func pauseReading() {
-        isReadingPaused = true
+    /// From now on request messages are credited only by `consume`: back-pressure on a client that
+    /// streams.
+    package func consumeManually() {
+        reader?.isAutomatic = false
     }
 
-    package func resumeReading() {
-        isReadingPaused = false
-        guard withheldBytes > 0 else { return }
-        let bytes = withheldBytes
-        withheldBytes = 0
+    /// Gives the client credit for all messages received so far.
+    package func consume() {
+        reader?.release()
+        giveCredit()
+    }
+
+    private func giveCredit() {
+        guard let bytes = reader?.takeDue(), bytes > 0 else { return }
         stream.consume(bytes)
     }
 
@@ -160,11 +162,9 @@ package final class GRPCServerCall {
         state = .finished
         deadlineTask?.cancel()
         deadlineTask = nil
+        // The rest of the request is not wanted, but must not hold up the client.
+        consume()
         reader = nil
-        // The rest of the request is not wanted, but must not hold up the connection's window.
-        isReadingPaused = false
-        if withheldBytes > 0 { stream.consume(withheldBytes) }
-        withheldBytes = 0
         receiver = nil
     }
 
@@ -212,12 +212,11 @@ extension GRPCServerCall: HTTPServerStreamReceiver {
     }
 
     package func received(_ bytes: ByteBuffer) {
-        let count = bytes.readableBytes
-        guard state != .finished else { return stream.consume(count) }
+        guard state != .finished else { return stream.consume(bytes.readableBytes) }
         reader?.append(bytes)
-        if isReadingPaused { withheldBytes += count } else { stream.consume(count) }
         do {
             while let message = try reader?.next() { receiver?.received(message: message) }
+            giveCredit()
         } catch {
             fail(error)
         }

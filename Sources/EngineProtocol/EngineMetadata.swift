@@ -1,0 +1,107 @@
+import GRPC
+import InferenceTypes
+
+/// What travels beside a `Generate` request as gRPC metadata, so that the messages stay compatible
+/// with engines that do not know it (DESIGN.md §3, §5b).
+///
+/// | key | value |
+/// |---|---|
+/// | `switchyard-tier` | `priority`, `default` or `batch` |
+/// | `switchyard-tenant` | the tenant's name, percent-encoded like `grpc-message` |
+/// | `switchyard-deadline` | milliseconds that are left to finish, at sending |
+/// | `switchyard-position` | how many tokens at the prompt's end are generated output |
+/// | `switchyard-seed` | the 64-bit seed, decimal; the message carries a fold of it |
+/// | `switchyard-attempt` | 0 for the first worker that gets the request, then 1, 2, … |
+///
+/// Tier, tenant, position and seed are fields of `GenerationRequest`; the rest is here.
+package struct EngineMetadata: Sendable, Hashable {
+    /// Milliseconds until the answer is worthless, which orders requests of equal tier and tenant.
+    /// Relative, because clocks differ. Not a time-out: that is gRPC's own deadline.
+    package var deadlineMilliseconds: Int64?
+    /// Tells late output of a superseded attempt from the current one's, in logs and journals.
+    package var attempt: Int
+
+    package init(deadlineMilliseconds: Int64? = nil, attempt: Int = 0) {
+        self.deadlineMilliseconds = deadlineMilliseconds
+        self.attempt = attempt
+    }
+}
+
+enum EngineMetadataKey {
+    static let tier = "switchyard-tier"
+    static let tenant = "switchyard-tenant"
+    static let deadline = "switchyard-deadline"
+    static let position = "switchyard-position"
+    static let seed = "switchyard-seed"
+    static let attempt = "switchyard-attempt"
+    /// A trailer: why a choice ended where the protocol has one word for several reasons.
+    static let finish = "switchyard-finish"
+}
+
+extension EngineMetadata {
+    /// The metadata of a call for `request`. Values that say nothing are left out.
+    func grpcMetadata(for request: GenerationRequest) -> GRPCMetadata {
+        var metadata = GRPCMetadata()
+        metadata.append(EngineMetadataKey.tier, request.tier.name)
+        if !request.tenant.isEmpty {
+            metadata.append(
+                EngineMetadataKey.tenant, GRPCStatus.encodeMessage(request.tenant))
+        }
+        if let deadlineMilliseconds {
+            metadata.append(EngineMetadataKey.deadline, String(max(0, deadlineMilliseconds)))
+        }
+        if request.resumedTokens > 0 {
+            metadata.append(EngineMetadataKey.position, String(request.resumedTokens))
+        }
+        metadata.append(EngineMetadataKey.seed, String(request.sampling.seed))
+        if attempt > 0 { metadata.append(EngineMetadataKey.attempt, String(attempt)) }
+        return metadata
+    }
+
+    /// Reads a call's metadata into `request` and into the returned value.
+    ///
+    /// - Throws: INVALID_ARGUMENT that names the key of a malformed value.
+    static func read(
+        _ fields: GRPCMetadata, into request: inout GenerationRequest
+    ) throws(GRPCStatus) -> EngineMetadata {
+        var metadata = EngineMetadata()
+        if let value = fields[EngineMetadataKey.tier] {
+            guard let tier = ServiceTier(name: value) else {
+                throw .invalid(EngineMetadataKey.tier, "unknown tier '\(value)'")
+            }
+            request.tier = tier
+        }
+        if let value = fields[EngineMetadataKey.tenant] {
+            request.tenant = GRPCStatus.decodeMessage(value)
+        }
+        if let position = try number(fields, EngineMetadataKey.position) {
+            guard position <= UInt64(request.prompt.count) else {
+                throw .invalid(EngineMetadataKey.position, "longer than the prompt")
+            }
+            request.resumedTokens = Int(position)
+        }
+        if let seed = try number(fields, EngineMetadataKey.seed) { request.sampling.seed = seed }
+        if let value = try number(fields, EngineMetadataKey.deadline) {
+            metadata.deadlineMilliseconds = Int64(clamping: value)
+        }
+        if let value = try number(fields, EngineMetadataKey.attempt) {
+            metadata.attempt = Int(clamping: value)
+        }
+        return metadata
+    }
+
+    private static func number(
+        _ fields: GRPCMetadata, _ key: String
+    ) throws(GRPCStatus) -> UInt64? {
+        guard let value = fields[key] else { return nil }
+        guard let number = UInt64(value) else { throw .invalid(key, "'\(value)' is not a number") }
+        return number
+    }
+}
+
+extension GRPCStatus {
+    /// INVALID_ARGUMENT about one field of a request.
+    static func invalid(_ field: String, _ reason: String) -> GRPCStatus {
+        GRPCStatus(.invalidArgument, "\(field): \(reason)")
+    }
+}
