@@ -9,10 +9,15 @@ package import NIOCore
 /// The protocols are an enum, not a class hierarchy: one allocation per stream and a direct call.
 package struct HTTPServerStream: Equatable {
     enum Backend {
+        case http1(HTTP1Stream)
         case http2(HTTP2Stream)
     }
 
     let backend: Backend
+
+    init(_ stream: HTTP1Stream) {
+        backend = .http1(stream)
+    }
 
     init(_ stream: HTTP2Stream) {
         backend = .http2(stream)
@@ -21,12 +26,14 @@ package struct HTTPServerStream: Equatable {
     /// The loop that owns the connection.
     package var eventLoop: any EventLoop {
         switch backend {
+        case .http1(let stream): stream.connection.context.eventLoop
         case .http2(let stream): stream.connection.eventLoop
         }
     }
 
     package var isHTTP2: Bool {
         switch backend {
+        case .http1: false
         case .http2: true
         }
     }
@@ -34,6 +41,7 @@ package struct HTTPServerStream: Equatable {
     /// The connection is TLS.
     package var isSecure: Bool {
         switch backend {
+        case .http1(let stream): stream.connection.context.isSecure
         case .http2(let stream): stream.connection.isSecure
         }
     }
@@ -41,6 +49,7 @@ package struct HTTPServerStream: Equatable {
     /// The client's address; nil for in-memory connections.
     package var remoteAddress: SocketAddress? {
         switch backend {
+        case .http1(let stream): stream.connection.context.remoteAddress
         case .http2(let stream): stream.connection.remoteAddress
         }
     }
@@ -52,6 +61,7 @@ package struct HTTPServerStream: Equatable {
     /// frames the body for HTTP/1.1.
     package func send(_ head: HTTPResponseHead, end: Bool) {
         switch backend {
+        case .http1(let stream): stream.send(head, end: end)
         case .http2(let stream): stream.send(head, end: end)
         }
     }
@@ -59,6 +69,7 @@ package struct HTTPServerStream: Equatable {
     /// Queues body bytes after the head. Never blocks; `isWritable` says when to stop.
     package func send(_ body: ByteBuffer, end: Bool) {
         switch backend {
+        case .http1(let stream): stream.send(body, end: end)
         case .http2(let stream): stream.send(body, end: end)
         }
     }
@@ -66,6 +77,7 @@ package struct HTTPServerStream: Equatable {
     /// Ends the response with trailers.
     package func send(trailers: HTTPFields) {
         switch backend {
+        case .http1(let stream): stream.send(trailers: trailers)
         case .http2(let stream): stream.send(trailers: trailers)
         }
     }
@@ -75,6 +87,7 @@ package struct HTTPServerStream: Equatable {
     /// inside this call.
     package func reset(_ code: HTTP2ErrorCode) {
         switch backend {
+        case .http1(let stream): stream.reset(code)
         case .http2(let stream): stream.reset(code)
         }
     }
@@ -82,6 +95,7 @@ package struct HTTPServerStream: Equatable {
     /// Says that `bytes` of the received body are processed, which opens the client's window.
     package func consume(_ bytes: Int) {
         switch backend {
+        case .http1(let stream): stream.consume(bytes)
         case .http2(let stream): stream.consume(bytes)
         }
     }
@@ -90,6 +104,7 @@ package struct HTTPServerStream: Equatable {
     /// low one.
     package var isWritable: Bool {
         switch backend {
+        case .http1(let stream): stream.isWritable
         case .http2(let stream): stream.isWritable
         }
     }
@@ -97,13 +112,16 @@ package struct HTTPServerStream: Equatable {
     /// Body bytes queued on this stream and not yet given to the connection.
     package var unsentBytes: Int {
         switch backend {
+        case .http1(let stream): stream.unsentBytes
         case .http2(let stream): stream.unsentBytes
         }
     }
 
     package static func == (left: HTTPServerStream, right: HTTPServerStream) -> Bool {
         switch (left.backend, right.backend) {
+        case (.http1(let left), .http1(let right)): left === right
         case (.http2(let left), .http2(let right)): left === right
+        default: false
         }
     }
 }
