@@ -3,8 +3,8 @@ package struct SchedulerConfiguration: Hashable, Sendable {
     /// Requests that run at once; also the number of sampling slots. 1...maxSequences of the
     /// engine; the rest of the engine's sequences keep idle prefixes.
     package var slots = 16
-    /// Most requests that wait for a slot; more are refused with `queueFull`. Preempted requests
-    /// wait beyond it.
+    /// Most requests that wait while no slot is free; more are refused with `queueFull`. Preempted
+    /// requests count, but wait even beyond it.
     package var waitingRequestsMax = 1024
 
     /// Wished time between two tokens of a stream while prompts are prefilled. The effective target

@@ -5,8 +5,10 @@ package enum SubmitError: Error, Hashable, Sendable {
     /// The prompt leaves no room for output: it must be shorter than `limit` tokens.
     case promptTooLong(limit: Int)
     case emptyPrompt
-    /// `resumedTokens` is negative or leaves no prompt, or maxTokens are generated already.
+    /// `resumedTokens` is negative or leaves no prompt.
     case invalidResume
+    /// `maxTokens` is not more than `resumedTokens`.
+    case nothingToGenerate
     /// `waitingRequestsMax` requests wait already.
     case queueFull(limit: Int)
     /// The key belongs to a request that has not ended.
@@ -26,6 +28,17 @@ package enum SchedulerEvent: Hashable, Sendable {
     case preempted(key: SequenceKey)
     case finished(FinishedRequest)
     case failed(key: SequenceKey, RequestFailure)
+
+    /// Whom the event is about.
+    package var key: SequenceKey {
+        switch self {
+        case .started(let key, _, _), .prefilled(let key, _), .preempted(let key),
+            .failed(let key, _):
+            key
+        case .token(let token): token.key
+        case .finished(let finished): finished.key
+        }
+    }
 }
 
 /// One token of output, emitted once.

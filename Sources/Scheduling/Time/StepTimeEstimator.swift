@@ -1,0 +1,117 @@
+/// Learns how long steps take from the steps themselves: recursive least squares over the terms of
+/// `AffineStepProfile`, with a forgetting factor, so that it follows a busy or throttled machine.
+///
+/// Parameters are factors on the assumed profile, and each observation is divided by its measured
+/// time: what is minimised is the relative error, so the same settings serve a CPU and a GPU whose
+/// steps are a thousand times shorter.
+struct StepTimeEstimator: Sendable {
+    /// Steps observed.
+    private(set) var observations = 0
+    private var scale: AffineStepProfile
+    private var factors = Terms(1, 1, 1, 1, 1, 0, 0, 0)
+    /// Rows of the inverse correlation matrix, in units of the assumed error's variance.
+    private var covariance: [Terms]
+    private let forgetting: Double
+
+    /// Eight lanes, of which five are used: the compiler makes a few vector instructions of a row.
+    private typealias Terms = SIMD8<Double>
+    private static let count = 5
+    /// Variance of the relative error of one observation, and how far the assumed profile may be
+    /// off (standard deviation of a factor).
+    private static let noise = 0.01
+    private static let priorDeviation = 3.0
+    /// Forgetting stops while a factor is this unsure, or steps that never vary would let the
+    /// covariance grow without bound.
+    private static let varianceMax = 100.0
+
+    init(profile: AffineStepProfile, forgetting: Double) {
+        scale = profile
+        self.forgetting = forgetting
+        covariance = (0..<Self.count).map { row in
+            var terms = Terms(repeating: 0)
+            terms[row] = Self.priorDeviation * Self.priorDeviation
+            return terms
+        }
+    }
+
+    /// The present estimate. No term is negative.
+    var profile: AffineStepProfile {
+        AffineStepProfile(
+            base: scale.base * max(0, factors[0]),
+            perDecode: scale.perDecode * max(0, factors[1]),
+            perPrefillToken: scale.perPrefillToken * max(0, factors[2]),
+            perCacheToken: scale.perCacheToken * max(0, factors[3]),
+            perPrefillPair: scale.perPrefillPair * max(0, factors[4]))
+    }
+
+    /// Learns from one step.
+    mutating func observe(_ shape: StepShape, nanoseconds: Int64) {
+        guard nanoseconds > 0, shape.tokens > 0 else { return }
+        observations += 1
+        let measured = Double(nanoseconds)
+        let terms =
+            Terms(
+                scale.base, scale.perDecode * Double(shape.decodes),
+                scale.perPrefillToken * Double(shape.prefillTokens),
+                scale.perCacheToken * Double(shape.cacheTokens),
+                scale.perPrefillPair * Double(shape.prefillPairs), 0, 0, 0) / measured
+        // Gain = P x / (noise + x'P x).
+        var gain = Terms(repeating: 0)
+        for row in 0..<Self.count { gain[row] = (covariance[row] * terms).sum() }
+        let variance = (gain * terms).sum()
+        let numerator = gain
+        gain /= Self.noise + variance
+        // A hiccup of the machine makes `measured` large, so weighs little; no bound is needed.
+        factors += gain * (1 - (factors * terms).sum())
+        for row in 0..<Self.count { covariance[row] -= numerator * gain[row] }
+        forget()
+    }
+
+    /// Grows the covariance by 1/forgetting, except of factors that are unsure already. Scaling rows
+    /// and columns alike keeps the matrix symmetric and positive.
+    private mutating func forget() {
+        var growth = Terms(repeating: 1)
+        let root = (1 / forgetting).squareRoot()
+        for row in 0..<Self.count where covariance[row][row] < Self.varianceMax {
+            growth[row] = root
+        }
+        for row in 0..<Self.count { covariance[row] *= growth * growth[row] }
+    }
+}
+
+extension AffineStepProfile {
+    /// Most tokens of one chunk after `past` tokens that take at most `nanoseconds` beyond the rest
+    /// of the step; at most `limit`.
+    func largestChunk(past: Int, nanoseconds: Double, limit: Int) -> Int {
+        // time(c) = perCache * past + c * linear + c^2 * quadratic
+        let available = nanoseconds - perCacheToken * Double(past)
+        guard available > 0 else { return 0 }
+        let linear = perPrefillToken + perCacheToken + perPrefillPair * Double(past)
+        let quadratic = perPrefillPair / 2
+        let root = (linear * linear + 4 * quadratic * available).squareRoot()
+        guard linear + root > 0 else { return limit }
+        let chunk = 2 * available / (linear + root)
+        return chunk >= Double(limit) ? limit : Int(chunk)
+    }
+}
+
+extension AffineStepProfile {
+    /// What a chunk adds to a step.
+    func chunkNanoseconds(count: Int, past: Int) -> Double {
+        perPrefillToken * Double(count) + perCacheToken * Double(past + count)
+            + perPrefillPair * Double(StepShape.pairs(count: count, past: past))
+    }
+
+    /// A step of so many decodes, of sequences of that many tokens each.
+    func decodeNanoseconds(sequences: Int, length: Double) -> Double {
+        base + Double(sequences) * (perDecode + perCacheToken * length)
+    }
+
+    /// Most prefill tokens in any number of chunks that take at most `nanoseconds`, attention
+    /// apart: an upper bound of what `largestChunk` grants in sum.
+    func tokensMax(nanoseconds: Double, limit: Int) -> Int {
+        guard nanoseconds > 0 else { return 0 }
+        let each = perPrefillToken + perCacheToken
+        return nanoseconds >= each * Double(limit) ? limit : Int(nanoseconds / each)
+    }
+}
