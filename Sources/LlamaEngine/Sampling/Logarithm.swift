@@ -1,0 +1,5 @@
+internal import Glibc
+
+/// The C library's logarithm, here so that the kernels import nothing else of it.
+func naturalLogarithm(_ value: Float) -> Float { logf(value) }
+func naturalLogarithm(_ value: Double) -> Double { log(value) }
