@@ -26,11 +26,13 @@ func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target
     .target(name: name, dependencies: dependencies, swiftSettings: strict)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+func tests(
+    _ name: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []
+) -> Target {
     .testTarget(
         name: "\(name)Tests",
         dependencies: [.init(stringLiteral: name)] + dependencies,
-        exclude: [],
+        exclude: exclude,
         swiftSettings: [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)])
 }
 
@@ -125,7 +127,7 @@ let package = Package(
         tests(
             "Worker",
             ["Scheduling", "EngineProtocol", "HTTPTransport", "GRPC", "InferenceTypes"] + nio),
-        tests("InferenceAPI"), tests("EngineProtocol"),
+        tests("InferenceAPI", nio, exclude: ["Corpus", "Fixtures"]), tests("EngineProtocol"),
         tests("GRPC"),
         tests(
             "HTTPTransport",

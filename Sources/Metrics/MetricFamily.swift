@@ -39,8 +39,10 @@ extension MetricsRegistry {
 
     package func histograms<Value: MetricLabelValue>(
         _ name: String, _ help: String, by label: String, of type: Value.Type = Value.self,
-        _ buckets: HistogramBuckets
+        buckets: HistogramBuckets
     ) -> MetricFamily<Value, Histogram> {
-        MetricFamily { histogram(name, help, [MetricLabel(label, $0.metricLabel)], buckets) }
+        MetricFamily {
+            histogram(name, help, [MetricLabel(label, $0.metricLabel)], buckets: buckets)
+        }
     }
 }

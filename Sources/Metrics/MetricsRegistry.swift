@@ -55,10 +55,12 @@ package final class MetricsRegistry: Sendable {
 
     package init() {}
 
-    /// Registers and returns a counter. The name ends in `_total`.
+    /// Registers and returns a counter. The name ends in `_total`. `showing` registers one that
+    /// exists already under a further name.
     @discardableResult
     package func counter(
-        _ name: String, _ help: String, _ labels: [MetricLabel] = [], _ counter: Counter = Counter()
+        _ name: String, _ help: String, _ labels: [MetricLabel] = [],
+        showing counter: Counter = Counter()
     ) -> Counter {
         precondition(name.hasSuffix("_total"), "counter \(name) must end in _total")
         add(name, help, labels, .counter(counter))
@@ -67,7 +69,8 @@ package final class MetricsRegistry: Sendable {
 
     @discardableResult
     package func gauge(
-        _ name: String, _ help: String, _ labels: [MetricLabel] = [], _ gauge: Gauge = Gauge()
+        _ name: String, _ help: String, _ labels: [MetricLabel] = [],
+        showing gauge: Gauge = Gauge()
     ) -> Gauge {
         add(name, help, labels, .gauge(gauge))
         return gauge
@@ -84,7 +87,8 @@ package final class MetricsRegistry: Sendable {
 
     @discardableResult
     package func histogram(
-        _ name: String, _ help: String, _ labels: [MetricLabel] = [], _ buckets: HistogramBuckets
+        _ name: String, _ help: String, _ labels: [MetricLabel] = [],
+        buckets: HistogramBuckets
     ) -> Histogram {
         let histogram = Histogram(buckets)
         add(name, help, labels, .histogram(histogram))
@@ -93,7 +97,7 @@ package final class MetricsRegistry: Sendable {
 
     /// Shows a histogram under another name too.
     package func histogram(
-        _ name: String, _ help: String, _ labels: [MetricLabel] = [], alias histogram: Histogram
+        _ name: String, _ help: String, _ labels: [MetricLabel] = [], showing histogram: Histogram
     ) {
         add(name, help, labels, .histogram(histogram))
     }

@@ -183,9 +183,16 @@ package struct JSONReader {
     @inline(__always)
     mutating func expect(_ expected: JSONKind) throws(JSONError) {
         let found = try peek()
-        guard found == expected else {
-            throw JSONError(reason: .wrongType(expected: expected, found: found), offset: offset)
+        guard found == expected else { throw mismatch(expected, found) }
+    }
+
+    /// What to say of a value of another kind, or of what only starts like one ("not JSON").
+    private func mismatch(_ expected: JSONKind, _ found: JSONKind) -> JSONError {
+        if found != .object, found != .array {
+            var scalar = self
+            do { try scalar.skipValue() } catch { return error }
         }
+        return JSONError(reason: .wrongType(expected: expected, found: found), offset: offset)
     }
 
     @inline(__always)

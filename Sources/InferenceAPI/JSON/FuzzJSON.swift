@@ -1,0 +1,63 @@
+/// The fuzzing harness of everything here that reads JSON from the network. Traps on a finding.
+///
+/// Checks, on any bytes: skipping and reading agree on what is valid, no value reads past the end,
+/// every error's offset lies in the document, and a refused chat request can be rendered.
+package func fuzzJSON(_ bytes: [UInt8]) {
+    var skipper = JSONReader(bytes)
+    var reader = skipper
+    let skipped = outcome { () throws(JSONError) in
+        try skipper.skipValue()
+        try skipper.finish()
+    }
+    let read = outcome { () throws(JSONError) in
+        try readAll(&reader)
+        try reader.finish()
+    }
+    precondition(skipped == read, "skipping: \(skipped as Any), reading: \(read as Any)")
+    if let error = skipped {
+        precondition((0...bytes.count).contains(error.offset), "offset of \(error)")
+        precondition(error.isMalformed, "\(error) for a well-formed document")
+        precondition(!error.description.isEmpty)
+    }
+    var limits = ChatRequestLimits()
+    limits.allowsDeferred = true
+    do {
+        let request = try ChatCompletionRequest.decode(bytes, limits: limits)
+        precondition(!request.model.isEmpty && !request.messages.isEmpty, "an empty request")
+        precondition(skipped == nil, "decoded what is not JSON")
+    } catch {
+        precondition(error.httpStatus == 400, "status of \(error)")
+    }
+}
+
+private func outcome(_ body: () throws(JSONError) -> Void) -> JSONError? {
+    do {
+        try body()
+        return nil
+    } catch { return error }
+}
+
+/// Reads every value by the call for its kind, in order. Recursion ends at the depth limit.
+private func readAll(_ reader: inout JSONReader) throws(JSONError) {
+    switch try reader.peek() {
+    case .null: _ = try reader.readNull()
+    case .boolean: _ = try reader.readBool()
+    case .string: _ = try reader.readString()
+    case .number: try readNumber(&reader)
+    case .array:
+        try reader.beginArray()
+        while try reader.nextElement() { try readAll(&reader) }
+    case .object:
+        try reader.beginObject()
+        while try reader.nextKey() != nil { try readAll(&reader) }
+    }
+}
+
+/// A number that is too large to represent is still JSON.
+private func readNumber(_ reader: inout JSONReader) throws(JSONError) {
+    do {
+        _ = try reader.readNumber()
+    } catch {
+        guard error.reason == .outOfRange else { throw error }
+    }
+}
