@@ -132,7 +132,8 @@ let package = Package(
         tests(
             "HTTPTransport",
             nio + [
-                .product(name: "NIOEmbedded", package: "swift-nio"),
+                "Compression", .product(name: "NIOEmbedded", package: "swift-nio"),
+                .product(name: "NIOTLS", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ]),
         tests("Tokenization"),

@@ -14,6 +14,8 @@ package struct HTTPServerStream: Equatable {
     }
 
     let backend: Backend
+    /// Set while a `RequestDecodingService` stands between: `consume` counts decoded bytes.
+    private var decoding: RequestDecoding?
 
     init(_ stream: HTTP1Stream) {
         backend = .http1(stream)
@@ -94,10 +96,28 @@ package struct HTTPServerStream: Equatable {
 
     /// Says that `bytes` of the received body are processed, which opens the client's window.
     package func consume(_ bytes: Int) {
+        let bytes = decoding?.codedBytes(consuming: bytes) ?? bytes
         switch backend {
         case .http1(let stream): stream.consume(bytes)
         case .http2(let stream): stream.consume(bytes)
         }
+    }
+
+    /// Ends the request with a refusal of the transport's own, if no response has begun; resets it
+    /// otherwise. The receiver gets `closed(reason)` inside of this call, if it has been returned
+    /// to the transport already.
+    func refuse(_ refusal: HTTPRefusal, _ reason: HTTPStreamError) {
+        switch backend {
+        case .http1(let stream): stream.refuse(refusal, reason)
+        case .http2(let stream): stream.refuse(refusal, reason)
+        }
+    }
+
+    /// The same stream for a service that sees the decoded body.
+    func decoded(by decoding: RequestDecoding) -> HTTPServerStream {
+        var stream = self
+        stream.decoding = decoding
+        return stream
     }
 
     /// False from the moment when unsent bytes exceed the high watermark until they fall to the

@@ -13,7 +13,7 @@ import NIOHTTP1
 ///
 /// Everything that a service's call leads to (writes, `closed`) happens in `flush`, once per loop
 /// turn and never inside of that call. `HTTP1Connection+Output.swift` has that half.
-final class HTTP1Connection: ChannelDuplexHandler, RemovableChannelHandler, HTTPServerConnection {
+final class HTTP1Connection: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = Never
     typealias OutboundIn = ByteBuffer
@@ -135,6 +135,8 @@ final class HTTP1Connection: ChannelDuplexHandler, RemovableChannelHandler, HTTP
         // greater evil.
         if let event = event as? ChannelEvent, event == .inputClosed {
             abandon(.connectionClosed)
+        } else if event is HTTPDrainEvent {
+            drain()
         }
         context.fireUserInboundEventTriggered(event)
     }
@@ -344,7 +346,7 @@ final class HTTP1Connection: ChannelDuplexHandler, RemovableChannelHandler, HTTP
 
     /// Ends the current exchange with `error` and the connection with a refusal, if the client
     /// has seen nothing of another answer.
-    private func fail(_ error: HTTPStreamError?, _ refusal: HTTPRefusal) {
+    func fail(_ error: HTTPStreamError?, _ refusal: HTTPRefusal) {
         let stream = current
         let answers = stream == nil || stream?.response == .waiting
         if answers {
@@ -368,6 +370,9 @@ final class HTTP1Connection: ChannelDuplexHandler, RemovableChannelHandler, HTTP
         if let body { fields.append("content-type", body.contentType) }
         fields.append("content-length", "\(body?.bytes.readableBytes ?? 0)")
         if refusal == .unavailable { fields.append("retry-after", "1") }
+        if refusal == .unsupportedMediaType {
+            fields.append("accept-encoding", "gzip, deflate")  // RFC 9110 §15.5.16.
+        }
         output.bytes.writeHTTP1Head(status: refusal.status, fields: fields) { buffer in
             buffer.writeHTTP1Field("date", date.now())
             buffer.writeStaticString("connection: close\r\n")
@@ -429,13 +434,10 @@ final class HTTP1Connection: ChannelDuplexHandler, RemovableChannelHandler, HTTP
         flush()
     }
 
-    func drain() {
+    /// Serves what has begun, then closes.
+    private func drain() {
         isDraining = true
         if current == nil, waiting.isEmpty { beginClosing(lingers: false) }
-    }
-
-    func closeNow() {
-        abandon(.connectionClosed)
     }
 }
 

@@ -62,6 +62,10 @@ final class HTTP1Stream {
         if !isClosed { connection.abandon(.resetLocally(code: code.rawValue)) }
     }
 
+    func refuse(_ refusal: HTTPRefusal, _ reason: HTTPStreamError) {
+        if !isClosed { connection.fail(reason, refusal) }
+    }
+
     func consume(_ bytes: Int) {
         guard !isClosed else { return }
         unconsumedBytes = max(0, unconsumedBytes - bytes)

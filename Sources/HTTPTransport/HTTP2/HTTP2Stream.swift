@@ -14,5 +14,6 @@ final class HTTP2Stream {
     func send(_ body: ByteBuffer, end: Bool) {}
     func send(trailers: HTTPFields) {}
     func reset(_ code: HTTP2ErrorCode) {}
+    func refuse(_ refusal: HTTPRefusal, _ reason: HTTPStreamError) {}
     func consume(_ bytes: Int) {}
 }

@@ -339,14 +339,14 @@ private func ok(_ body: String) -> String {
     @Test func drainEndsIdleConnectionsAndLastResponses() throws {
         let idle = try HTTP1Harness()
         _ = try idle.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n")
-        idle.connection.drain()
+        idle.channel.pipeline.fireUserInboundEventTriggered(HTTPDrainEvent())
         #expect(try idle.received() == "")
         #expect(!idle.isOpen)
 
         let service = RecordingService()
         let busy = try HTTP1Harness(service)
         try busy.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n")
-        busy.connection.drain()
+        busy.channel.pipeline.fireUserInboundEventTriggered(HTTPDrainEvent())
         #expect(try busy.received() == "")
         #expect(busy.isOpen)
         service.exchanges[0].answer("x")

@@ -12,14 +12,15 @@ final class HTTP1Harness {
     private let writes = WriteHolder()
 
     init(
-        _ service: RecordingService = .echo(), limits: HTTPLimits = HTTPLimits(),
+        _ service: RecordingService = .echo(), through front: (any HTTPService)? = nil,
+        limits: HTTPLimits = HTTPLimits(),
         refusal: @escaping HTTPRefusal.Body = { _ in nil }
     ) throws {
         self.service = service
         connection = HTTP1Connection(
             context: HTTPConnectionContext(
                 eventLoop: channel.eventLoop, isSecure: false, remoteAddress: nil),
-            limits: limits, service: service, refusal: refusal)
+            limits: limits, service: front ?? service, refusal: refusal)
         try channel.pipeline.syncOperations.addHandlers([reads, writes])
         try connection.addHandlers(to: channel.pipeline.syncOperations)
         channel.connect(to: try SocketAddress(unixDomainSocketPath: "/x"), promise: nil)
@@ -30,8 +31,13 @@ final class HTTP1Harness {
     /// Sends bytes to the server and returns what it has answered by the end of the loop turn.
     @discardableResult
     func send(_ text: String) throws -> String {
+        try send(ByteBuffer(string: text))
+    }
+
+    @discardableResult
+    func send(_ bytes: ByteBuffer) throws -> String {
         // Errors that no handler takes are thrown here; ours takes all.
-        if channel.isActive { try channel.writeInbound(ByteBuffer(string: text)) }
+        if channel.isActive { try channel.writeInbound(bytes) }
         return try received()
     }
 

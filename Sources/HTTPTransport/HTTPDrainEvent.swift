@@ -1,0 +1,2 @@
+/// Fired through a connection's pipeline when its server drains.
+struct HTTPDrainEvent: Sendable {}

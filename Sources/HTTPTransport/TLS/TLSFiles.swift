@@ -1,0 +1,11 @@
+/// Where a server's certificate chain and key lie, both in PEM. The chain begins with the
+/// server's own certificate.
+package struct TLSFiles: Sendable, Equatable {
+    package var certificateChainPath: String
+    package var privateKeyPath: String
+
+    package init(certificateChainPath: String, privateKeyPath: String) {
+        self.certificateChainPath = certificateChainPath
+        self.privateKeyPath = privateKeyPath
+    }
+}
