@@ -1,13 +1,15 @@
 #include "CLlamaChat.h"
 
+#include <chrono>
 #include <climits>
 #include <cstdlib>
 #include <cstring>
 #include <exception>
-#include <new>
+#include <memory>
 #include <string>
 #include <utility>
 
+#include "chat-auto-parser.h"
 #include "chat.h"
 #include "llama.h"
 #include "log.h"
@@ -15,10 +17,13 @@
 struct switchyard_chat_templates {
     common_chat_templates_ptr templates;
     std::string source;
+    // Whether llama-common has rules of its own for this template, which also change the messages.
+    bool is_specialized = true;
 };
 
 struct switchyard_chat_request {
     common_chat_templates_inputs inputs;
+    bool prompt_only = false;
 };
 
 struct switchyard_chat_result {
@@ -46,6 +51,22 @@ auto guarded(char **error, Failure failure, Body body) noexcept -> decltype(body
     return failure;
 }
 
+bool is_specialized(const std::string &source) {
+    common_chat_msg message;
+    message.role = "user";
+    message.content = "test";
+    autoparser::generation_params params;
+    params.messages = common_chat_msgs_to_json_oaicompat({message});
+    params.add_generation_prompt = true;
+    const common_chat_template parsed(source, "", "");
+    try {
+        return common_chat_try_specialized_template(parsed, source, params).has_value();
+    } catch (...) {
+        // Only rules of its own can fail here.
+        return true;
+    }
+}
+
 }  // namespace
 
 extern "C" {
@@ -69,6 +90,7 @@ switchyard_chat_templates *switchyard_chat_templates_open(
         opened->templates =
             common_chat_templates_init(model, std::string(source, source_length));
         opened->source = common_chat_templates_source(opened->templates.get());
+        opened->is_specialized = is_specialized(opened->source);
         return opened.release();
     });
 }
@@ -138,12 +160,18 @@ void switchyard_chat_request_set_thinking(switchyard_chat_request *request, bool
     request->inputs.enable_thinking = enable;
 }
 
+void switchyard_chat_request_set_prompt_only(switchyard_chat_request *request, bool prompt_only) {
+    request->prompt_only = prompt_only;
+}
+
 switchyard_chat_result *switchyard_chat_apply(
     const switchyard_chat_templates *templates, const switchyard_chat_request *request,
     char **error) {
     return guarded(error, nullptr, [&]() -> switchyard_chat_result * {
         common_chat_templates_inputs inputs = request->inputs;
         inputs.now = std::chrono::system_clock::now();
+        // The same prompt, without deriving a parser of the answer from the template each time.
+        inputs.force_pure_content = request->prompt_only && !templates->is_specialized;
         auto result = std::make_unique<switchyard_chat_result>();
         result->params = common_chat_templates_apply(templates->templates.get(), inputs);
         return result.release();

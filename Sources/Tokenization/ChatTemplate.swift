@@ -11,7 +11,7 @@ package final class ChatTemplate: Sendable {
     package let isExplicit: Bool
 
     private let vocabulary: Vocabulary
-    private let handle: TemplateHandle
+    let handle: TemplateHandle
 
     /// The template of the vocabulary's own GGUF, or `override`. Throws `templateUnusable`.
     package init(

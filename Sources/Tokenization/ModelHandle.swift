@@ -9,7 +9,8 @@ struct ModelHandle: ~Copyable, @unchecked Sendable {
     let model: OpaquePointer
     let vocabulary: OpaquePointer
 
-    /// About 0.3 s for 49,000 tokens. Nil when the file cannot be read as a GGUF; libllama logs why.
+    /// About 0.1 s for 49,000 tokens. Nil when the file is not readable as a GGUF; libllama logs
+    /// why.
     init?(path: String) {
         LibraryLog.quiet()
         var parameters = unsafe llama_model_default_params()

@@ -26,15 +26,17 @@ struct TemplateHandle: ~Copyable, @unchecked Sendable {
             decoding: UnsafeRawBufferPointer(start: text, count: length), as: UTF8.self)
     }
 
-    /// The prompt in UTF-8.
+    /// The prompt in UTF-8. Without `promptOnly` it is the same, but the library also derives a
+    /// parser of the answer from the template, which takes seven times as long.
     func render(
-        _ messages: [TemplateMessage], addGenerationPrompt: Bool
+        _ messages: [TemplateMessage], addGenerationPrompt: Bool, promptOnly: Bool = true
     ) throws(TokenizationError) -> [UInt8] {
         guard let request = unsafe switchyard_chat_request_new() else {
             throw .libraryFailed(reason: "out of memory")
         }
         defer { unsafe switchyard_chat_request_free(request) }
         unsafe switchyard_chat_request_set_generation_prompt(request, addGenerationPrompt)
+        unsafe switchyard_chat_request_set_prompt_only(request, promptOnly)
         for message in messages {
             guard unsafe switchyard_chat_request_add_message(request, message.role.rawValue),
                 unsafe set(message.content, SWITCHYARD_CHAT_CONTENT, request),

@@ -7,7 +7,8 @@ package import InferenceTypes
 /// Opened from a GGUF without its weights; one that holds nothing but a vocabulary is enough.
 /// Immutable, and all methods may be called from any thread at once: `llama_tokenize` is a const
 /// method of an immutable object that keeps its working state on its own stack. Tokenizing takes
-/// about 0.4 ms per KB, so it belongs on a pool's thread, never on an event loop.
+/// about 0.24 us per byte and 25 us per part between special tokens, and a megabyte without a space
+/// seconds, so it belongs on a pool's thread, never on an event loop.
 package final class Vocabulary: Sendable {
     /// `general.name`; empty when the file has none.
     package let name: String
@@ -33,7 +34,7 @@ package final class Vocabulary: Sendable {
     let controlBorders: [Unicode.Scalar]
     let handle: ModelHandle
 
-    /// Reads the vocabulary of the GGUF at `path`: 0.3 s for 49,000 tokens.
+    /// Reads the vocabulary of the GGUF at `path`: 0.1 s for 49,000 tokens.
     package init(
         path: String, limits: TokenizationLimits = TokenizationLimits()
     ) throws(TokenizationError) {

@@ -49,8 +49,8 @@ void switchyard_string_free(char *string);
 // Silences llama-common's own log, except errors. Call once, before any other thread uses it.
 void switchyard_chat_quiet(void);
 
-// The model's own template, or `source` when its length is not 0. `model` may be vocabulary-only
-// and must outlive nothing: what is needed is copied. NULL on failure.
+// The model's own template, or `source` when its length is not 0. `model` may be vocabulary-only;
+// what is needed of it is copied. NULL on failure.
 struct switchyard_chat_templates *switchyard_chat_templates_open(
     const struct llama_model *model, const char *source, size_t source_length, char **error);
 void switchyard_chat_templates_free(struct switchyard_chat_templates *templates);
@@ -73,6 +73,10 @@ void switchyard_chat_request_set_generation_prompt(
     struct switchyard_chat_request *request, bool add);
 // For templates that can switch reasoning; default true.
 void switchyard_chat_request_set_thinking(struct switchyard_chat_request *request, bool enable);
+// Only the prompt is wanted, which takes a seventh of the time (0.14 ms against 1 ms for SmolLM2).
+// Default false.
+void switchyard_chat_request_set_prompt_only(
+    struct switchyard_chat_request *request, bool prompt_only);
 
 // NULL on failure: the template raised an error or cannot express the messages.
 struct switchyard_chat_result *switchyard_chat_apply(
