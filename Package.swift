@@ -55,7 +55,8 @@ let package = Package(
     targets: [
         // Programs.
         .executableTarget(
-            name: "switchyard", dependencies: ["Gateway", "Worker", arguments, log] + nio,
+            name: "switchyard",
+            dependencies: ["Gateway", "Worker", "Scheduling", "LlamaEngine", arguments, log] + nio,
             swiftSettings: strict),
         .executableTarget(
             name: "switchyard-load",

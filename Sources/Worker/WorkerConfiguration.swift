@@ -1,4 +1,4 @@
-import NIOCore
+package import Scheduling
 
 /// A worker's settings. Constant for its life; checked by `validate()` before anything starts.
 package struct WorkerConfiguration: Hashable, Sendable {
@@ -73,14 +73,21 @@ package struct WorkerConfiguration: Hashable, Sendable {
             case atWill
             /// A constant, in microseconds.
             case fixed(microseconds: Double)
-            /// SmolLM2-135M on two CPU threads.
-            case llamaCPU
-            /// Base, per decode, per prefill token, per KV token read, per query-key pair; all in
-            /// microseconds.
-            case affine([Double])
+            /// A linear function of the step's shape.
+            case affine(AffineStepProfile)
         }
 
-        package var stepTime = StepTime.llamaCPU
+        /// When answers end by themselves.
+        package enum OutputLength: Hashable, Sendable {
+            /// Never: `max_tokens` or the context ends them.
+            case untilMaxTokens
+            /// After this many tokens.
+            case fixed(Int)
+            /// After this many on average.
+            case geometric(mean: Int)
+        }
+
+        package var stepTime = StepTime.affine(.llamaCPU)
         /// KV tokens shared by all sequences; nil: 2,048 for each slot.
         package var contextTokens: Int?
         /// Tokens of one sequence at most; nil: 8,192 or the whole cache.
@@ -88,9 +95,10 @@ package struct WorkerConfiguration: Hashable, Sendable {
         package var vocabularySize = 49_152
         /// Which tokens a prompt is answered with is a function of this and the prompt.
         package var seed: UInt64 = 0
-        /// Multiplies the waiting, not the modelled time that the scheduler sees: 0.1 runs ten
-        /// times faster than the model.
-        package var name = "simulated"
+        package var outputLength = OutputLength.untilMaxTokens
+        /// Check every plan against a literal model of the KV cache. For tests: it costs more than
+        /// the scheduler.
+        package var verifiesPlans = false
 
         package init() {}
     }
@@ -123,6 +131,11 @@ package struct WorkerConfiguration: Hashable, Sendable {
             try Self.check("--vocabulary", simulated.vocabularySize, 16...1_000_000)
             if let context = simulated.contextTokens {
                 try Self.check("--context", context, 64...(1 << 26))
+            }
+            switch simulated.outputLength {
+            case .untilMaxTokens: break
+            case .fixed(let tokens), .geometric(let tokens):
+                try Self.check("--output-tokens", tokens, 1...(1 << 26))
             }
         }
     }

@@ -1,13 +1,217 @@
 import ArgumentParser
+import Foundation
+import Logging
+import Scheduling
 import Worker
 
 /// `switchyard worker`: one process, one device, one model, N slots.
+///
+/// Standard output carries exactly one line, JSON, once a token can be generated; logs go to
+/// standard error. Exit status: 0 after a drain, 64 wrong usage, 66 no such model, 69 the address
+/// is taken, 70 the engine broke, 78 refused settings (`ExitCodes.swift`).
 struct WorkerCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "worker",
-        abstract: "Run one model on one device and serve token ids to gateways.")
+        abstract: "Run one model on one device and serve token ids to gateways.",
+        discussion: """
+            Speaks vllm.grpc.engine.VllmEngine over HTTP/2. SIGTERM drains: running requests go \
+            on until --drain-seconds, then the process exits 0; a second signal ends it at once.
+            """)
+
+    enum EngineName: String, ExpressibleByArgument, CaseIterable { case llama, simulated }
+
+    @Option(help: "The model, a GGUF file (engine llama).")
+    var model: String?
+
+    @Option(help: "unix:/path (mode 0600) or host:port; port 0 lets the system choose.")
+    var listen = "127.0.0.1:0"
+
+    @Flag(help: "Permit a TCP address that others can reach; the protocol is not encrypted.")
+    var allowPlaintext = false
+
+    @Option(help: "The name told to gateways. Default: the model's own.")
+    var modelName: String?
+
+    @Option(help: "Requests that run at once. Default: 16 on a CPU, 64 on a GPU or simulated.")
+    var slots: Int?
+
+    @Option(help: "CPU threads of the engine. Default: all cores up to 2, one fewer above.")
+    var threads: Int?
+
+    @Option(help: "KV tokens shared by all sequences. Default: 2048 for each slot.")
+    var context: Int?
+
+    @Option(help: "Layers on the GPU, where there is one. Default: all.")
+    var gpuLayers: Int?
+
+    @Option(help: "Requests that may wait for a slot.")
+    var queue = 256
+
+    @Option(
+        name: .customLong("itl-target-ms"),
+        help: "Wished time between tokens of a stream while prompts are prefilled.")
+    var itlTargetMilliseconds = 50.0
+
+    @Option(help: "Prefill chunks of exactly this many tokens. Default: cut by predicted time.")
+    var prefillChunk: Int?
+
+    @Flag(help: "Compute every prompt anew.")
+    var noPrefixReuse = false
+
+    @Option(help: "How long running requests may go on after SIGTERM.")
+    var drainSeconds = 30.0
+
+    @Option(help: "Threads that serve connections.")
+    var ioThreads = 1
+
+    @Option(help: "Answer GET /metrics on this address.")
+    var metricsListen: String?
+
+    @Flag(help: "End when standard input ends: for workers that must die with their supervisor.")
+    var lifeline = false
+
+    @Flag(help: "At the end, write counters as one line of JSON to standard error.")
+    var statsAtExit = false
+
+    @Option(help: "llama or simulated.")
+    var engine = EngineName.llama
+
+    @OptionGroup(title: "Simulated engine")
+    var simulated: SimulatedEngineOptions
 
     func run() async throws {
-        throw ValidationError("worker is not built in yet")
+        let signals = TerminationSignals()
+        var logger = Logger(label: "switchyard.worker") {
+            StreamLogHandler.standardError(label: $0)
+        }
+        logger.logLevel = .info
+        let runtime: WorkerRuntime
+        do {
+            runtime = try await WorkerRuntime.start(try configuration(), logger: logger)
+        } catch let error as WorkerError {
+            Output.error(error.description)
+            throw Self.exitCode(error)
+        }
+        Output.line(runtime.readyLine)
+        if lifeline { Lifeline.watch { _exit(0) } }
+        try await finish(runtime, signals, logger)
+    }
+
+    /// Waits for a signal or the engine's end.
+    private func finish(
+        _ runtime: WorkerRuntime, _ signals: TerminationSignals, _ logger: Logger
+    ) async throws {
+        let asking = Task {
+            var asked = 0
+            for await _ in signals.signals {
+                asked += 1
+                if asked > 1 { _exit(0) }
+                Task { await runtime.drain() }
+            }
+        }
+        defer { asking.cancel() }
+        do {
+            try await runtime.waitForEnd()
+        } catch {
+            Output.error(error.description)
+            writeStatistics(runtime)
+            throw Self.exitCode(error)
+        }
+        writeStatistics(runtime)
+    }
+
+    private func writeStatistics(_ runtime: WorkerRuntime) {
+        if statsAtExit { Output.error(runtime.statisticsLine) }
+    }
+
+    static func exitCode(_ error: WorkerError) -> ExitCode {
+        switch error {
+        case .setting, .plaintextOffLoopback: .configuration
+        case .model: .noInput
+        case .listen: .unavailable
+        case .engine: .software
+        }
+    }
+
+    private func configuration() throws -> WorkerConfiguration {
+        guard let address = WorkerListenAddress(listen) else {
+            throw ValidationError("--listen \(listen): expected unix:/path or host:port")
+        }
+        var configuration = WorkerConfiguration(engine: try engineChoice(), listen: address)
+        configuration.allowsPlaintext = allowPlaintext
+        configuration.modelName = modelName
+        configuration.slots = slots
+        configuration.waitingRequestsMax = queue
+        configuration.itlTargetMilliseconds = itlTargetMilliseconds
+        configuration.prefillChunkTokens = prefillChunk
+        configuration.reusesPrefixes = !noPrefixReuse
+        configuration.drainSeconds = drainSeconds
+        configuration.ioThreads = ioThreads
+        if let metricsListen {
+            guard let address = WorkerListenAddress(metricsListen) else {
+                throw ValidationError("--metrics-listen \(metricsListen): expected host:port")
+            }
+            configuration.metricsListen = address
+        }
+        return configuration
+    }
+
+    private func engineChoice() throws -> WorkerConfiguration.EngineChoice {
+        switch engine {
+        case .llama:
+            guard let model else { throw ValidationError("--model is missing") }
+            var settings = WorkerConfiguration.LlamaSettings(modelPath: model)
+            settings.threads = threads
+            settings.contextTokens = context
+            settings.gpuLayers = gpuLayers
+            return .llama(settings)
+        case .simulated:
+            return .simulated(try simulated.settings(context: context))
+        }
+    }
+}
+
+/// How the simulated engine behaves.
+struct SimulatedEngineOptions: ParsableArguments {
+    @Option(
+        help: """
+            How long a step takes: 'at-will' (no time), 'llama-cpu', a number of microseconds, or \
+            five of them: base, per decode, per prefill token, per KV token, per query-key pair.
+            """)
+    var stepTime = "llama-cpu"
+
+    @Option(help: "Token ids are below this.")
+    var vocabulary = 49_152
+
+    @Option(help: "Chooses the answers.")
+    var simulationSeed: UInt64 = 0
+
+    @Option(help: "Tokens of every answer. Default: until max_tokens or a full context.")
+    var outputTokens: Int?
+
+    func settings(context: Int?) throws -> WorkerConfiguration.SimulatedSettings {
+        var settings = WorkerConfiguration.SimulatedSettings()
+        settings.contextTokens = context
+        settings.vocabularySize = vocabulary
+        settings.seed = simulationSeed
+        if let outputTokens { settings.outputLength = .fixed(outputTokens) }
+        switch stepTime {
+        case "at-will": settings.stepTime = .atWill
+        case "llama-cpu": settings.stepTime = .affine(.llamaCPU)
+        default:
+            let numbers = stepTime.split(separator: ",").compactMap { Double($0) }
+            switch numbers.count {
+            case 1: settings.stepTime = .fixed(microseconds: numbers[0])
+            case 5:
+                settings.stepTime = .affine(
+                    AffineStepProfile(
+                        base: numbers[0] * 1_000, perDecode: numbers[1] * 1_000,
+                        perPrefillToken: numbers[2] * 1_000, perCacheToken: numbers[3] * 1_000,
+                        perPrefillPair: numbers[4] * 1_000))
+            default:
+                throw ValidationError("--step-time \(stepTime): expected a name, 1 or 5 numbers")
+            }
+        }
+        return settings
     }
 }

@@ -61,7 +61,9 @@ import Testing
 
     @Test func mailWakesTheSleeper() async {
         let mailbox = EngineMailbox(submissionsMax: 1, batchesMax: 1, loops: 1)
-        let keys = await onThread { take(mailbox, wait: .mail(timeoutSeconds: nil)).keys } while: {
+        let keys = await onThread {
+            take(mailbox, wait: .mail(timeoutSeconds: nil)).keys
+        } while: {
             mailbox.post(.cancel(SequenceKey(5)))
         }
         #expect(keys == [5])

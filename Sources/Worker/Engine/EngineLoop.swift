@@ -6,30 +6,35 @@ import Scheduling
 ///
 /// Owned by the engine thread, which creates it and alone touches it. A step costs one look into
 /// the mailbox and one task per event loop, whatever the number of its sequences.
-struct EngineLoop<E: Engine & ~Copyable>: ~Copyable {
+struct EngineLoop<E: TimedEngine & ~Copyable>: ~Copyable {
     private var engine: E
     private var scheduler: Scheduler
     private let mailbox: EngineMailbox
     private let ports: [StepOutputPort]
     private let now: @Sendable () -> Instant
+    private let metrics: WorkerMetrics
+    /// As of the end of the latest step.
+    private var counted = EngineReport()
 
     private var mail: [EngineMail] = []
     private var refusals: [StepOutput.Refusal] = []
     /// Batches posted to each loop since the start.
     private var posted: [UInt64]
     private var time = EngineTime()
+    private var rates = EngineRates()
     private var stops = false
     /// When the engine last came from having nothing to do.
     private var busySince: Instant?
 
     init(
         engine: consuming E, scheduler: Scheduler, mailbox: EngineMailbox,
-        ports: [StepOutputPort], now: @escaping @Sendable () -> Instant
+        ports: [StepOutputPort], metrics: WorkerMetrics, now: @escaping @Sendable () -> Instant
     ) {
         self.engine = engine
         self.scheduler = scheduler
         self.mailbox = mailbox
         self.ports = ports
+        self.metrics = metrics
         self.now = now
         posted = [UInt64](repeating: 0, count: ports.count)
     }
@@ -91,8 +96,10 @@ struct EngineLoop<E: Engine & ~Copyable>: ~Copyable {
         let result = execute(plan)
         let ended = now()
         time.executeNanoseconds += ended.nanoseconds(since: started)
+        time.decodeNanoseconds = engine.decodeNanoseconds
         let events = scheduler.complete(plan, result, now: ended)
         post(expired.isEmpty ? events : expired + events, at: ended)
+        count(plan.shape, result, since: started, at: ended)
         if case .failure(let error) = result, error != .noCacheSpace {
             becameIdle(at: now())
             throw error
@@ -126,6 +133,20 @@ struct EngineLoop<E: Engine & ~Copyable>: ~Copyable {
         refusals.removeAll(keepingCapacity: true)
     }
 
+    private mutating func count(
+        _ shape: StepShape, _ result: Result<StepResult, EngineError>, since started: Instant,
+        at ended: Instant
+    ) {
+        var report = report(at: ended)
+        rates.advance(
+            to: ended, tokens: report.load.generatedTokens,
+            busyNanoseconds: report.time.busyNanoseconds)
+        report.rates = rates
+        metrics.observe(
+            step: shape, nanoseconds: ended.nanoseconds(since: started), from: counted, to: report)
+        counted = report
+    }
+
     private mutating func becameIdle(at instant: Instant) {
         guard let since = busySince else { return }
         time.busyNanoseconds += instant.nanoseconds(since: since)
@@ -136,7 +157,8 @@ struct EngineLoop<E: Engine & ~Copyable>: ~Copyable {
         var time = time
         if let busySince { time.busyNanoseconds += instant.nanoseconds(since: busySince) }
         return EngineReport(
-            instant: instant, isBusy: busySince != nil, load: scheduler.load, time: time)
+            instant: instant, isBusy: busySince != nil, load: scheduler.load, time: time,
+            rates: rates)
     }
 }
 

@@ -9,6 +9,7 @@ struct EngineReport: Sendable {
     var isBusy = false
     var load = SchedulerLoad()
     var time = EngineTime()
+    var rates = EngineRates()
 }
 
 /// Where the engine thread's time went, in nanoseconds since the start.

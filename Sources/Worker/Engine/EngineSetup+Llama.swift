@@ -1,0 +1,58 @@
+import LlamaEngine
+import Scheduling
+
+extension EngineThread.Setup where E == LlamaCppEngine {
+    /// Loads a model. To be called on the engine thread; takes a second or more.
+    static func llama(
+        _ settings: WorkerConfiguration.LlamaSettings, _ configuration: WorkerConfiguration
+    ) throws(WorkerError) -> EngineThread.Setup<LlamaCppEngine> {
+        let gpu = ComputeDevice.all().first { $0.kind == .gpu }
+        let usesGPU = gpu != nil && settings.gpuLayers != 0
+        let slots = configuration.slots ?? WorkerDefaults.slots(onGPU: usesGPU)
+        var engineSettings = LlamaEngineConfiguration(modelPath: settings.modelPath)
+        engineSettings.slots = slots
+        engineSettings.maxSequences = WorkerDefaults.sequences(slots: slots)
+        engineSettings.cacheCells =
+            settings.contextTokens ?? slots * WorkerDefaults.contextTokensPerSlot
+        engineSettings.batchTokens = WorkerDefaults.batchTokens(
+            slots: slots, onGPU: usesGPU)
+        engineSettings.microBatchTokens = min(512, engineSettings.batchTokens)
+        engineSettings.threads = settings.threads ?? WorkerDefaults.threads
+        if let layers = settings.gpuLayers { engineSettings.gpuLayers = Int32(clamping: layers) }
+        let engine: LlamaCppEngine
+        do throws(LlamaEngineError) {
+            engine = try LlamaCppEngine(engineSettings)
+        } catch {
+            throw WorkerError(error, path: settings.modelPath)
+        }
+        let device =
+            usesGPU
+            ? gpu.map { "\($0.name), \($0.summary)" } ?? "GPU" : "CPU, \(engine.threads) threads"
+        return EngineThread.Setup<LlamaCppEngine>(
+            engine: engine, scheduling: WorkerDefaults.scheduling(configuration, slots: slots),
+            model: ModelDescription(
+                name: configuration.modelName ?? Self.name(ofFile: settings.modelPath),
+                path: settings.modelPath,
+                // The library's summary begins with the architecture: "llama 135M Q4_0".
+                architecture: String(engine.model.summary.prefix { $0 != " " }),
+                device: device))
+    }
+
+    /// The file's name without folder and `.gguf`.
+    private static func name(ofFile path: String) -> String {
+        var name = path.split(separator: "/").last.map(String.init) ?? path
+        if name.lowercased().hasSuffix(".gguf") { name.removeLast(5) }
+        return name
+    }
+}
+
+extension WorkerError {
+    init(_ error: LlamaEngineError, path: String) {
+        switch error {
+        case .invalidSetting(let name, let value, let allowed):
+            self = .setting(name: name, value: value, allowed: allowed)
+        default:
+            self = .model(path: path, reason: error.description)
+        }
+    }
+}

@@ -1,0 +1,124 @@
+import InferenceTypes
+import NIOCore
+import NIOPosix
+import Scheduling
+
+/// Runs an engine's loop on a thread of its own.
+///
+/// The engine is made on that thread and never leaves it. Owned by the control path.
+struct EngineThread: Sendable {
+    /// What the rest of the worker must know of an engine that is up.
+    struct Description: Sendable {
+        var properties: EngineProperties
+        var scheduling: SchedulerConfiguration
+        var model: ModelDescription
+    }
+
+    /// What connects the thread with the rest of the worker.
+    struct Wiring: Sendable {
+        var mailbox: EngineMailbox
+        var ports: [StepOutputPort]
+        var metrics: WorkerMetrics
+        var now: @Sendable () -> Instant
+    }
+
+    /// An engine and what to know of it.
+    struct Setup<E: TimedEngine & ~Copyable>: ~Copyable {
+        var engine: E
+        var scheduling: SchedulerConfiguration
+        var model: ModelDescription
+    }
+
+    let description: Description
+    /// Succeeds when the thread was told to stop, fails with `WorkerError` when the engine broke.
+    let ended: EventLoopFuture<EngineReport>
+    private let pool: NIOThreadPool
+
+    /// Returns when the engine is made and its loop runs; throws `WorkerError` when it cannot be.
+    static func start<E: TimedEngine & ~Copyable & SendableMetatype>(
+        wiring: Wiring, eventLoop: any EventLoop,
+        make: @escaping @Sendable () throws(WorkerError) -> Setup<E>
+    ) async throws(WorkerError) -> EngineThread {
+        let pool = NIOThreadPool(numberOfThreads: 1)
+        pool.start()
+        let ready = eventLoop.makePromise(of: Description.self)
+        let ended = eventLoop.makePromise(of: EngineReport.self)
+        pool.submit { _ in
+            do {
+                let loop = try Self.makeLoop(wiring, make: make, ready: ready)
+                Self.run(loop, ended: ended)
+            } catch {
+                ended.fail(error)
+                ready.fail(error)
+            }
+        }
+        do {
+            return EngineThread(
+                description: try await ready.futureResult.get(), ended: ended.futureResult,
+                pool: pool)
+        } catch {
+            await join(pool)
+            throw error as? WorkerError ?? .engine(code: -1, message: "\(error)")
+        }
+    }
+
+    /// To be called when the thread was told to stop, or broke: returns when it has ended.
+    func join() async {
+        await Self.join(pool)
+    }
+
+    private static func join(_ pool: NIOThreadPool) async {
+        do {
+            try await pool.shutdownGracefully()
+        } catch {
+            preconditionFailure("the engine's thread was ended twice: \(error)")
+        }
+    }
+
+    private static func makeLoop<E: TimedEngine & ~Copyable & SendableMetatype>(
+        _ wiring: Wiring, make: @Sendable () throws(WorkerError) -> Setup<E>,
+        ready: EventLoopPromise<Description>
+    ) throws(WorkerError) -> EngineLoop<E> {
+        let setup = try make()
+        let description = Description(
+            properties: setup.engine.properties, scheduling: setup.scheduling, model: setup.model)
+        let scheduler: Scheduler
+        do throws(SchedulerConfigurationError) {
+            scheduler = try Scheduler(
+                configuration: setup.scheduling, engine: setup.engine.properties)
+        } catch {
+            throw .setting(name: error.setting, value: error.value, allowed: error.allowed)
+        }
+        ready.succeed(description)
+        return EngineLoop(
+            engine: setup.engine, scheduler: scheduler, mailbox: wiring.mailbox,
+            ports: wiring.ports, metrics: wiring.metrics, now: wiring.now)
+    }
+
+    private static func run<E: TimedEngine & ~Copyable & SendableMetatype>(
+        _ loop: consuming EngineLoop<E>, ended: EventLoopPromise<EngineReport>
+    ) {
+        var loop = loop
+        do throws(EngineError) {
+            ended.succeed(try loop.run())
+        } catch {
+            switch error {
+            case .failed(let code, let message):
+                ended.fail(WorkerError.engine(code: code, message: message))
+            case .noCacheSpace:
+                ended.fail(WorkerError.engine(code: 1, message: "no cache space"))
+            }
+        }
+    }
+}
+
+/// What a worker tells others about its model.
+struct ModelDescription: Hashable, Sendable {
+    var name: String
+    /// The file, or what stands for it.
+    var path: String
+    /// The model's family, such as `llama`.
+    var architecture: String
+    /// Where the engine runs, for logs: "CPU, 2 threads".
+    var device: String
+}

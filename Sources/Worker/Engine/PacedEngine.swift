@@ -1,0 +1,40 @@
+import Glibc
+import InferenceTypes
+import Scheduling
+
+/// Makes a simulated engine take as long as it says: it holds the engine thread for the modelled
+/// duration of each step, as a busy device would.
+///
+/// Owned by the engine thread.
+struct PacedEngine: TimedEngine, ~Copyable {
+    private var base: SimulatedEngine
+    private let now: @Sendable () -> Instant
+    private(set) var decodeNanoseconds: Int64 = 0
+
+    init(_ base: SimulatedEngine, now: @escaping @Sendable () -> Instant) {
+        self.base = base
+        self.now = now
+    }
+
+    var properties: EngineProperties { base.properties }
+
+    mutating func execute(_ plan: StepPlan) throws(EngineError) -> StepResult {
+        let start = now()
+        let result = try base.execute(plan)
+        if result.durationNanoseconds > 0 {
+            wait(until: start.advanced(byNanoseconds: result.durationNanoseconds))
+        }
+        decodeNanoseconds += now().nanoseconds(since: start)
+        return result
+    }
+
+    private func wait(until end: Instant) {
+        while true {
+            // The kernel wakes a sleeper about 50 us late.
+            let microseconds = (end.nanoseconds(since: now()) - 50_000) / 1_000
+            guard microseconds > 0 else { return }
+            // usleep takes less than a second.
+            usleep(UInt32(min(microseconds, 900_000)))
+        }
+    }
+}

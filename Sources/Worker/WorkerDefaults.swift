@@ -1,0 +1,40 @@
+import NIOCore
+import Scheduling
+
+/// What a worker chooses when it is not told.
+package enum WorkerDefaults {
+    /// A CPU decodes no faster beyond 16 sequences (DESIGN §5: 239 tokens/s at 8, 251 at 16); a
+    /// GPU's decode step costs nearly the same up to its arithmetic's limit.
+    package static func slots(onGPU: Bool) -> Int { onGPU ? 64 : 16 }
+
+    /// All cores of a small machine: its gateway needs little beside a CPU engine. On larger ones
+    /// a core is left to it, since a compute thread without a core delays all the others.
+    package static var threads: Int {
+        let cores = System.coreCount
+        return cores <= 2 ? cores : cores - 1
+    }
+
+    /// A chat's prompt and answer; long requests borrow from short ones, as cells are shared.
+    package static let contextTokensPerSlot = 2_048
+
+    /// Slots, and as many idle prefixes again; llama.cpp has 256 sequences at most.
+    package static func sequences(slots: Int) -> Int { min(256, max(slots * 2, slots + 16)) }
+
+    /// Room for every decode and a prefill chunk; the step-time target cuts it further. On a CPU
+    /// 512 tokens take most of a second already, during which nobody can join.
+    package static func batchTokens(slots: Int, onGPU: Bool) -> Int {
+        max(onGPU ? 2_048 : 512, slots * 2)
+    }
+
+    static func scheduling(
+        _ configuration: WorkerConfiguration, slots: Int
+    ) -> SchedulerConfiguration {
+        var scheduling = SchedulerConfiguration()
+        scheduling.slots = slots
+        scheduling.waitingRequestsMax = configuration.waitingRequestsMax
+        scheduling.itlTargetNanoseconds = Int64(configuration.itlTargetMilliseconds * 1e6)
+        scheduling.prefillChunkTokens = configuration.prefillChunkTokens
+        scheduling.prefixReuse = configuration.reusesPrefixes
+        return scheduling
+    }
+}
