@@ -8,6 +8,9 @@ struct HTTPConnectionInitializer: Sendable {
     let logger: Logger
 
     /// The one place where a connection's protocol is decided.
+    ///
+    /// `HTTPServer.drain` fires `HTTPDrainEvent` into every open channel's pipeline; the handler
+    /// that serves the connection acts on it.
     func initialize(_ channel: any Channel) throws {
         try addHTTP2(to: channel, isSecure: false)
     }

@@ -73,7 +73,7 @@ package final class HTTP2ClientConnection {
         let connection = HTTP2ClientConnection(eventLoop: loop, handler: handler)
         let deadline = loop.assumeIsolated().scheduleTask(in: configuration.connectTimeout) {
             promise.fail(HTTPStreamError.timeout)
-            handler.close()
+            handler.closeNow()
         }
         var isReady = false
         session.settingsReceived = {
@@ -126,12 +126,12 @@ package final class HTTP2ClientConnection {
     /// Sends GOAWAY, lets open streams finish and closes then; opens no more streams.
     package func drain() {
         isClosedByUs = true
-        session.beginDrain(now: .now())
+        handler.drain()
     }
 
     /// Closes at once; open streams get `closed(.connectionClosed)`.
     package func close() {
         isClosedByUs = true
-        handler.close()
+        handler.closeNow()
     }
 }

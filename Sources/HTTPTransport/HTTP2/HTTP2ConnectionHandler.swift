@@ -7,7 +7,7 @@ import NIOCore
 /// `HTTPLimits.connectionOutputBytes` to take; a server then reads no more either, so a peer that
 /// does not read its answers cannot make us work. (A client goes on reading: two ends that both
 /// wait for the other to read would wait for ever.)
-final class HTTP2ConnectionHandler: ChannelInboundHandler, ChannelOutboundHandler {
+final class HTTP2ConnectionHandler: ChannelDuplexHandler, HTTPServerConnection {
     typealias InboundIn = ByteBuffer
     typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
@@ -90,7 +90,7 @@ final class HTTP2ConnectionHandler: ChannelInboundHandler, ChannelOutboundHandle
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if event is HTTPDrainEvent {
-            session.beginDrain(now: .now())
+            drain()
         } else {
             context.fireUserInboundEventTriggered(event)
         }
@@ -109,8 +109,12 @@ final class HTTP2ConnectionHandler: ChannelInboundHandler, ChannelOutboundHandle
         notify(reason)
     }
 
+    func drain() {
+        session.beginDrain(now: .now())
+    }
+
     /// Closes the channel; streams hear of it when the channel is inactive.
-    func close() {
+    func closeNow() {
         context?.close(promise: nil)
     }
 
@@ -195,7 +199,7 @@ final class HTTP2ConnectionHandler: ChannelInboundHandler, ChannelOutboundHandle
     private func checkTime(_ now: NIODeadline) {
         session.tick(now: now)
         if let unwritableSince, now - unwritableSince >= session.limits.writeStallTimeout {
-            close()
+            closeNow()
             return
         }
         if session.isDirty || session.failure != nil { flush() }
