@@ -7,7 +7,7 @@ import NIOCore
 /// `HTTPLimits.connectionOutputBytes` to take; a server then reads no more either, so a peer that
 /// does not read its answers cannot make us work. (A client goes on reading: two ends that both
 /// wait for the other to read would wait for ever.)
-final class HTTP2ConnectionHandler: ChannelDuplexHandler, HTTPServerConnection {
+final class HTTP2ConnectionHandler: ChannelDuplexHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
