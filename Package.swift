@@ -128,8 +128,12 @@ let package = Package(
         tests(
             "Worker",
             ["Scheduling", "EngineProtocol", "HTTPTransport", "GRPC", "InferenceTypes"] + nio),
-        tests("InferenceAPI", nio, exclude: ["Corpus", "Fixtures"]), tests("EngineProtocol"),
-        tests("GRPC"),
+        tests("InferenceAPI", nio, exclude: ["Corpus", "Fixtures"]),
+        tests(
+            "EngineProtocol",
+            ["EngineProto", "GRPC", "HTTPTransport", "InferenceTypes", protobuf] + nio,
+            exclude: ["Python"]),
+        tests("GRPC", ["HTTPTransport"] + nio, exclude: ["Corpus"]),
         tests(
             "HTTPTransport",
             nio + [
