@@ -92,7 +92,9 @@ extension SequenceCache {
         return contains(nodes[leaf].tokens[...], below: nodes[leaf].parent, except: leaf)
     }
 
-    private func contains(_ tokens: ArraySlice<TokenID>, below node: Int, except leaf: Int) -> Bool {
+    private func contains(
+        _ tokens: ArraySlice<TokenID>, below node: Int, except leaf: Int
+    ) -> Bool {
         guard let next = tokens.first else { return true }
         for child in nodes[node].children where child.first == next && child.node != leaf {
             let run = nodes[child.node].tokens
@@ -115,7 +117,7 @@ extension SequenceCache {
             var below = content.residents.count
             var belowActive = content.residents.count { state($0) == .active }
             for resident in content.residents {
-                precondition(sequences[Int(resident)].leaf == node, "a resident's leaf is elsewhere")
+                precondition(sequences[Int(resident)].leaf == node, "a resident ends elsewhere")
                 precondition(state(resident) != .free, "a free sequence holds tokens")
             }
             for child in content.children {

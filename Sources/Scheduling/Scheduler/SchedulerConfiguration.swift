@@ -44,7 +44,7 @@ package struct SchedulerConfiguration: Hashable, Sendable {
     /// What is assumed of step times before any was measured.
     package var stepProfile = AffineStepProfile.llamaCPU
     /// Weight that each measured step leaves to all earlier ones; 0.9...1.
-    package var forgettingFactor = 0.995
+    package var forgettingFactor = 0.98
 
     package init() {}
 

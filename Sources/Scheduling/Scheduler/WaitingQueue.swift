@@ -2,7 +2,7 @@ import Collections
 import InferenceTypes
 
 /// Requests that wait for a slot, by virtual arrival: the time of submission plus a delay for each
-/// better tier. A better tier overtakes, but only what arrived within that delay, so nobody starves.
+/// better tier. A better tier overtakes, but only what arrived within that delay: nobody starves.
 struct WaitingQueue: Sendable {
     struct Item: Hashable, Comparable, Sendable {
         /// Nanoseconds.

@@ -87,8 +87,9 @@ package struct GPUStepModel: Hashable, Sendable {
         return fixed + 1e9 * (max(streaming, computing) + reading + attention + reducing)
     }
 
-    /// Bytes per second at which weights stream in small batches, measured.
-    private var weightBandwidth: Double { precision == .float8 ? 2.0e12 : 2.75e12 }
+    /// Bytes per second at which weights stream in small batches: the upper end of what was
+    /// measured on single kernels (2.6-2.9 and 1.7-2.4 TB/s), which meets whole models best.
+    private var weightBandwidth: Double { precision == .float8 ? 2.4e12 : 2.85e12 }
 
     /// Floating-point operations per second achieved with so many rows, measured.
     private func rate(_ rows: Double) -> Double {

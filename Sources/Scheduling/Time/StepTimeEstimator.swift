@@ -3,33 +3,34 @@
 ///
 /// Parameters are factors on the assumed profile, and each observation is divided by its measured
 /// time: what is minimised is the relative error, so the same settings serve a CPU and a GPU whose
-/// steps are a thousand times shorter.
+/// steps are a thousand times shorter, and a step that a hiccup made long weighs little.
+///
+/// Only what an observation speaks of is forgotten (directional forgetting: Kulhavy, "Restricted
+/// exponential forgetting in real-time identification", Automatica 1987). A worker that does
+/// nothing but decode for an hour neither forgets what prefill costs nor stops learning.
 struct StepTimeEstimator: Sendable {
     /// Steps observed.
     private(set) var observations = 0
-    private var scale: AffineStepProfile
+    private let scale: AffineStepProfile
     private var factors = Terms(1, 1, 1, 1, 1, 0, 0, 0)
-    /// Rows of the inverse correlation matrix, in units of the assumed error's variance.
+    /// Rows of the factors' covariance, in units of one observation's variance.
     private var covariance: [Terms]
     private let forgetting: Double
 
     /// Eight lanes, of which five are used: the compiler makes a few vector instructions of a row.
     private typealias Terms = SIMD8<Double>
     private static let count = 5
-    /// Variance of the relative error of one observation, and how far the assumed profile may be
-    /// off (standard deviation of a factor).
-    private static let noise = 0.01
+    /// Standard deviation of one observation's relative error, and how far the assumed profile may
+    /// be off (standard deviation of a factor).
+    private static let noise = 0.1
     private static let priorDeviation = 3.0
-    /// Forgetting stops while a factor is this unsure, or steps that never vary would let the
-    /// covariance grow without bound.
-    private static let varianceMax = 100.0
 
     init(profile: AffineStepProfile, forgetting: Double) {
         scale = profile
         self.forgetting = forgetting
         covariance = (0..<Self.count).map { row in
             var terms = Terms(repeating: 0)
-            terms[row] = Self.priorDeviation * Self.priorDeviation
+            terms[row] = Self.priorDeviation * Self.priorDeviation / (Self.noise * Self.noise)
             return terms
         }
     }
@@ -48,34 +49,23 @@ struct StepTimeEstimator: Sendable {
     mutating func observe(_ shape: StepShape, nanoseconds: Int64) {
         guard nanoseconds > 0, shape.tokens > 0 else { return }
         observations += 1
-        let measured = Double(nanoseconds)
         let terms =
             Terms(
                 scale.base, scale.perDecode * Double(shape.decodes),
                 scale.perPrefillToken * Double(shape.prefillTokens),
                 scale.perCacheToken * Double(shape.cacheTokens),
-                scale.perPrefillPair * Double(shape.prefillPairs), 0, 0, 0) / measured
-        // Gain = P x / (noise + x'P x).
-        var gain = Terms(repeating: 0)
-        for row in 0..<Self.count { gain[row] = (covariance[row] * terms).sum() }
-        let variance = (gain * terms).sum()
-        let numerator = gain
-        gain /= Self.noise + variance
-        // A hiccup of the machine makes `measured` large, so weighs little; no bound is needed.
-        factors += gain * (1 - (factors * terms).sum())
-        for row in 0..<Self.count { covariance[row] -= numerator * gain[row] }
-        forget()
-    }
-
-    /// Grows the covariance by 1/forgetting, except of factors that are unsure already. Scaling rows
-    /// and columns alike keeps the matrix symmetric and positive.
-    private mutating func forget() {
-        var growth = Terms(repeating: 1)
-        let root = (1 / forgetting).squareRoot()
-        for row in 0..<Self.count where covariance[row][row] < Self.varianceMax {
-            growth[row] = root
+                scale.perPrefillPair * Double(shape.prefillPairs), 0, 0, 0) / Double(nanoseconds)
+        var direction = Terms(repeating: 0)
+        for row in 0..<Self.count { direction[row] = (covariance[row] * terms).sum() }
+        let variance = (direction * terms).sum()
+        guard variance > 0 else { return }
+        factors += direction * ((1 - (factors * terms).sum()) / (1 + variance))
+        // Less variance along the direction for what was learnt, more for what is forgotten.
+        let shrinking =
+            (forgetting * variance - (1 - forgetting)) / (forgetting * variance * (1 + variance))
+        for row in 0..<Self.count {
+            covariance[row] -= direction * (direction[row] * shrinking)
         }
-        for row in 0..<Self.count { covariance[row] *= growth * growth[row] }
     }
 }
 

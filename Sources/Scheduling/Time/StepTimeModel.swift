@@ -10,8 +10,8 @@ package enum StepTimeModel: Hashable, Sendable {
     package func nanoseconds(_ shape: StepShape) -> Int64 {
         switch self {
         case .immediate: 0
-        case .affine(let profile): Int64(profile.nanoseconds(shape).rounded())
-        case .gpu(let model): Int64(model.nanoseconds(shape).rounded())
+        case .affine(let profile): Int64(profile.nanoseconds(shape) + 0.5)
+        case .gpu(let model): Int64(model.nanoseconds(shape) + 0.5)
         }
     }
 }
