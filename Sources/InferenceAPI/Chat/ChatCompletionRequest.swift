@@ -6,18 +6,11 @@ package enum ChatCompletionRequest {
     package static func decode(
         _ body: ByteBuffer, limits: ChatRequestLimits = ChatRequestLimits()
     ) throws(APIError) -> ChatRequest {
-        try decode(Array(body.readableBytesView), limits: limits)
-    }
-
-    /// As above, for bytes that are in an array already.
-    package static func decode(
-        _ bytes: [UInt8], limits: ChatRequestLimits = ChatRequestLimits()
-    ) throws(APIError) -> ChatRequest {
-        var decoder = ChatRequestDecoder(bytes, limits: limits)
+        var decoder = ChatRequestDecoder(body, limits: limits)
         do {
             return try decoder.decode()
         } catch {
-            throw error.apiError(in: bytes, limits: limits.json)
+            throw error.apiError(in: body, limits: limits.json)
         }
     }
 }

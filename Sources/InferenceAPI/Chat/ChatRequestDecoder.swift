@@ -1,4 +1,5 @@
 import InferenceTypes
+import NIOCore
 
 /// Reads the body's top level. Messages are in `ChatRequestDecoder+Messages.swift`.
 struct ChatRequestDecoder {
@@ -46,8 +47,8 @@ struct ChatRequestDecoder {
 
     private static let fields = JSONKeyTable<Field>()
 
-    init(_ bytes: [UInt8], limits: ChatRequestLimits) {
-        reader = FieldReader(bytes, limits: limits.json)
+    init(_ body: ByteBuffer, limits: ChatRequestLimits) {
+        reader = FieldReader(body, limits: limits.json)
         self.limits = limits
     }
 

@@ -1,3 +1,5 @@
+import NIOCore
+
 /// Why a body was refused, before its place has a name.
 ///
 /// Decoding throws offsets; the parameter's path is worked out from them once, on the way out.
@@ -34,9 +36,9 @@ struct DecodeFailure: Error {
         }
     }
 
-    func apiError(in bytes: [UInt8], limits: JSONLimits) -> APIError {
+    func apiError(in body: ByteBuffer, limits: JSONLimits) -> APIError {
         guard hasParameter else { return APIError(kind, message) }
-        var path = JSONPath.locate(offset, in: bytes, limits: limits)
+        var path = JSONPath.locate(offset, in: body, limits: limits)
         if let field {
             path += path.isEmpty ? field : "." + field
         }

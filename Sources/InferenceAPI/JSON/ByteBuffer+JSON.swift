@@ -20,26 +20,34 @@ extension ByteBuffer {
 
     /// Writes `text` escaped, without quotes, for strings whose quotes are in a prepared part.
     package mutating func writeJSONEscaped(_ text: String) {
-        if Self.needsEscapes(text.utf8Span.span) {
-            writeJSONEscaped(bytes: Array(text.utf8))
-        } else {
-            writeString(text)
+        let start = writerIndex
+        writeString(text)
+        // Most text needs no escape: copy first, then look, and go back only for what does.
+        guard let escape = firstJSONEscape(from: start) else { return }
+        let rest = Array(readableBytesView[escape...])
+        moveWriterIndex(to: escape)
+        writeJSONEscaped(bytes: rest)
+    }
+
+    /// Where the first byte from `start` on is that needs an escape.
+    private func firstJSONEscape(from start: Int) -> Int? {
+        var index = start
+        while let word = getInteger(at: index, endianness: .little, as: UInt64.self),
+            !JSONEscape.isNeeded(inAnyOf: word)
+        {
+            index &+= 8
         }
-    }
-
-    private static func needsEscapes(_ span: Span<UInt8>) -> Bool {
-        for index in span.indices where isEscaped(span[index]) { return true }
-        return false
-    }
-
-    private static func isEscaped(_ byte: UInt8) -> Bool {
-        byte < 0x20 || byte == 0x22 || byte == 0x5C
+        while let byte = getInteger(at: index, as: UInt8.self) {
+            if JSONEscape.isNeeded(byte) { return index }
+            index &+= 1
+        }
+        return nil
     }
 
     /// Copies the runs between bytes that need an escape.
     private mutating func writeJSONEscaped(bytes: [UInt8]) {
         var start = 0
-        for index in bytes.indices where Self.isEscaped(bytes[index]) {
+        for index in bytes.indices where JSONEscape.isNeeded(bytes[index]) {
             if start < index { writeBytes(bytes[start..<index]) }
             writeJSONEscape(bytes[index])
             start = index + 1

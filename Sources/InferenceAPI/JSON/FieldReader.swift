@@ -1,3 +1,5 @@
+import NIOCore
+
 /// A JSON reader that checks ranges too, and throws what a client can be told.
 ///
 /// `null` stands for an absent field everywhere (API.md §3): ask `isNull()` before reading.
@@ -6,8 +8,8 @@ struct FieldReader {
     /// Where the value read last starts, for refusals that are decided after reading it.
     private(set) var valueOffset = 0
 
-    init(_ bytes: [UInt8], limits: JSONLimits) {
-        json = JSONReader(bytes, limits: limits)
+    init(_ body: ByteBuffer, limits: JSONLimits) {
+        json = JSONReader(body, limits: limits)
     }
 
     /// Where the next token starts.

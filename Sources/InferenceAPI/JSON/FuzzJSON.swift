@@ -1,3 +1,5 @@
+import NIOCore
+
 /// The fuzzing harness of everything here that reads JSON from the network. Traps on a finding.
 ///
 /// Checks, on any bytes: skipping and reading agree on what is valid, no value reads past the end,
@@ -22,7 +24,7 @@ package func fuzzJSON(_ bytes: [UInt8]) {
     var limits = ChatRequestLimits()
     limits.allowsDeferred = true
     do {
-        let request = try ChatCompletionRequest.decode(bytes, limits: limits)
+        let request = try ChatCompletionRequest.decode(ByteBuffer(bytes: bytes), limits: limits)
         precondition(!request.model.isEmpty && !request.messages.isEmpty, "an empty request")
         precondition(skipped == nil, "decoded what is not JSON")
     } catch {

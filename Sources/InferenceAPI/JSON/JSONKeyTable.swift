@@ -4,6 +4,8 @@
 struct JSONKeyTable<Key: CaseIterable & RawRepresentable & Sendable>: Sendable
 where Key.RawValue == String {
     private let slots: [Slot?]
+    /// Hashes of the slots' names, to look at before a name; 0 for an empty slot.
+    private let hashes: [UInt32]
     private let mask: Int
 
     private struct Slot: Sendable {
@@ -16,31 +18,40 @@ where Key.RawValue == String {
         while size < Key.allCases.count * 2 { size *= 2 }
         mask = size - 1
         var slots = [Slot?](repeating: nil, count: size)
+        var hashes = [UInt32](repeating: 0, count: size)
         for key in Key.allCases {
             let name = Array(key.rawValue.utf8)
-            var index = Self.hash(name.span) & (size - 1)
+            let hash = Self.hash(name.span)
+            var index = Int(hash) & (size - 1)
             while slots[index] != nil { index = (index + 1) & (size - 1) }
             slots[index] = Slot(name: name, key: key)
+            hashes[index] = hash
         }
         self.slots = slots
+        self.hashes = hashes
     }
 
     func find(_ name: Span<UInt8>) -> Key? {
-        var index = Self.hash(name) & mask
-        while let slot = slots[index] {
-            if Self.isEqual(slot.name.span, name) { return slot.key }
+        let hash = Self.hash(name)
+        var index = Int(hash) & mask
+        while hashes[index] != 0 {
+            if hashes[index] == hash, let slot = slots[index],
+                Self.isEqual(slot.name.span, name)
+            {
+                return slot.key
+            }
             index = (index + 1) & mask
         }
         return nil
     }
 
-    /// FNV-1a over at most the first 32 bytes; all names are shorter.
-    private static func hash(_ name: Span<UInt8>) -> Int {
+    /// FNV-1a over at most the first 32 bytes; all names are shorter. Never 0.
+    private static func hash(_ name: Span<UInt8>) -> UInt32 {
         var hash: UInt32 = 0x811C_9DC5
         for index in 0..<min(name.count, 32) {
             hash = (hash ^ UInt32(name[index])) &* 0x0100_0193
         }
-        return Int(hash ^ hash >> 16)
+        return max(1, hash ^ hash >> 16)
     }
 
     private static func isEqual(_ left: Span<UInt8>, _ right: Span<UInt8>) -> Bool {

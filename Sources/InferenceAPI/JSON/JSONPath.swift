@@ -1,3 +1,5 @@
+import NIOCore
+
 /// Names the place of a byte in a document, for error messages.
 ///
 /// Decoding keeps no path; this walks the document again, and only when something was wrong.
@@ -11,9 +13,9 @@ struct JSONPath {
 
     /// The path of the innermost value that holds the byte at `offset` or starts there, such as
     /// `messages[2].content`; "" for the document itself.
-    static func locate(_ offset: Int, in bytes: [UInt8], limits: JSONLimits) -> String {
+    static func locate(_ offset: Int, in document: ByteBuffer, limits: JSONLimits) -> String {
         var locator = JSONPath(
-            reader: JSONReader(bytes, limits: limits), target: offset)
+            reader: JSONReader(document, limits: limits), target: offset)
         _ = locator.isInside()
         return locator.path
     }

@@ -66,11 +66,19 @@ extension JSONReader {
     ) -> Int {
         let end = span.count
         var index = start
+        var bits: UInt64 = 0
+        while index &+ 8 <= end {
+            let word = JSONEscape.word(span, at: index)
+            if JSONEscape.isNeeded(inAnyOf: word) { break }
+            bits |= word
+            index &+= 8
+        }
+        if bits & 0x8080_8080_8080_8080 != 0 { seen |= 0x80 }
         while index < end {
             let byte = span[index]
-            if byte < 0x20 || byte == 0x22 || byte == 0x5C { return index }
+            if JSONEscape.isNeeded(byte) { return index }
             seen |= byte
-            index += 1
+            index &+= 1
         }
         return index
     }
@@ -118,10 +126,12 @@ extension JSONReader {
         var index = raw.range.lowerBound
         let end = raw.range.upperBound
         while index < end {
-            let byte = span[index]
-            guard byte == UInt8(ascii: "\\") else {
-                output.append(byte)
-                index += 1
+            if span[index] != UInt8(ascii: "\\") {
+                // `scanString` saw to it that what stops here is a backslash or the end.
+                var seen: UInt8 = 0
+                let run = min(Self.skipPlain(span, from: index, seen: &seen), end)
+                output.append(contentsOf: bytes[index..<run])
+                index = run
                 continue
             }
             // `scanString` never lets a backslash be the last byte.

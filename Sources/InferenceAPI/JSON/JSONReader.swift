@@ -32,15 +32,15 @@ package struct JSONReader {
     /// Bit d: the container at depth d is an object.
     private var objects: UInt64 = 0
 
-    package init(_ bytes: [UInt8], limits: JSONLimits = JSONLimits()) {
+    /// Reads the readable bytes of `buffer`, copied once.
+    package init(_ buffer: ByteBuffer, limits: JSONLimits = JSONLimits()) {
         precondition((1...64).contains(limits.depth), "JSON depth limit \(limits.depth)")
-        self.bytes = bytes
+        bytes = Array(buffer.readableBytesView)
         self.limits = limits
     }
 
-    /// Reads the readable bytes of `buffer`, copied once.
-    package init(_ buffer: ByteBuffer, limits: JSONLimits = JSONLimits()) {
-        self.init(Array(buffer.readableBytesView), limits: limits)
+    package init(_ bytes: [UInt8], limits: JSONLimits = JSONLimits()) {
+        self.init(ByteBuffer(bytes: bytes), limits: limits)
     }
 
     /// The kind of the next value, which is not consumed; `offset` is then its first byte.

@@ -36,7 +36,7 @@ import Testing
 
     @Test func readsEveryField() throws {
         let body = try Fixture.bytes("chat-request-full.json")
-        let request = try ChatCompletionRequest.decode(body)
+        let request = try ChatCompletionRequest.decode(ByteBuffer(bytes: body))
         #expect(request.model == "grok-test")
         #expect(request.choiceCount == 3)
         #expect(request.isStreaming)
@@ -176,7 +176,7 @@ import Testing
             {"role":"function","name":"f","content":"legacy"},
             {"role":"assistant","content":"","function_call":{"name":"f","arguments":"{}"}}]}
             """#
-        let request = try ChatCompletionRequest.decode(Array(body.utf8))
+        let request = try ChatCompletionRequest.decode(ByteBuffer(string: body))
         #expect(request.messages.map(\.content) == ["ab", nil, nil, "no", "r", "legacy", ""])
         #expect(request.messages[1].toolCalls.first?.arguments == "")
     }

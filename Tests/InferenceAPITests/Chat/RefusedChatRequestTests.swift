@@ -1,3 +1,4 @@
+import NIOCore
 import Testing
 
 @testable import InferenceAPI
@@ -264,7 +265,7 @@ import Testing
     @Test(arguments: documents + messages + sampling + others)
     func refuses(_ refused: Case) throws {
         let error = try #require(throws: APIError.self) {
-            _ = try ChatCompletionRequest.decode(Array(refused.body.utf8))
+            _ = try ChatCompletionRequest.decode(ByteBuffer(string: refused.body))
         }
         #expect(error.httpStatus == 400)
         #expect(error.parameter == refused.parameter, "\(error.message)")
@@ -288,7 +289,7 @@ import Testing
         for extra in [#""stream":true"#, #""n":2"#] {
             let body = Self.with(#""deferred":true,"# + extra, nil, "").body
             let error = #expect(throws: APIError.self) {
-                _ = try ChatCompletionRequest.decode(Array(body.utf8), limits: limits)
+                _ = try ChatCompletionRequest.decode(ByteBuffer(string: body), limits: limits)
             }
             #expect(error?.parameter == "deferred")
         }
@@ -317,7 +318,7 @@ import Testing
         ]
         for (body, parameter) in cases {
             let error = #expect(throws: APIError.self) {
-                _ = try ChatCompletionRequest.decode(Array(body.utf8), limits: limits)
+                _ = try ChatCompletionRequest.decode(ByteBuffer(string: body), limits: limits)
             }
             #expect(error?.parameter == parameter)
             #expect(error?.kind == .invalidValue)

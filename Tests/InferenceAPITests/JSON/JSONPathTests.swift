@@ -1,3 +1,4 @@
+import NIOCore
 import Testing
 
 @testable import InferenceAPI
@@ -16,24 +17,26 @@ import Testing
         let pattern = Array(needle.utf8)
         let offset = try #require(
             bytes.indices.first { bytes[$0...].starts(with: pattern) })
-        #expect(JSONPath.locate(offset, in: bytes, limits: JSONLimits()) == path)
+        #expect(JSONPath.locate(offset, in: ByteBuffer(bytes: bytes), limits: JSONLimits()) == path)
     }
 
     @Test func namesTheRootByNothing() {
-        #expect(JSONPath.locate(0, in: Array("[1]".utf8), limits: JSONLimits()) == "")
+        #expect(JSONPath.locate(0, in: ByteBuffer(string: "[1]"), limits: JSONLimits()) == "")
     }
 
     @Test func neverTrapsOnAnyOffset() {
         let bytes = Array(Self.document.utf8)
         for offset in 0...bytes.count + 1 {
-            _ = JSONPath.locate(offset, in: bytes, limits: JSONLimits())
-            _ = JSONPath.locate(offset, in: Array(bytes.prefix(offset / 2)), limits: JSONLimits())
+            _ = JSONPath.locate(offset, in: ByteBuffer(bytes: bytes), limits: JSONLimits())
+            _ = JSONPath.locate(
+                offset, in: ByteBuffer(bytes: bytes.prefix(offset / 2)), limits: JSONLimits())
         }
     }
 
     @Test func shortensLongKeys() {
         let key = String(repeating: "k", count: 500)
         let bytes = Array("{\"\(key)\":1}".utf8)
-        #expect(JSONPath.locate(504, in: bytes, limits: JSONLimits()).count == 64)
+        #expect(
+            JSONPath.locate(504, in: ByteBuffer(bytes: bytes), limits: JSONLimits()).count == 64)
     }
 }
