@@ -8,14 +8,17 @@ import Synchronization
 final class HTTPConnectionRegistry: Sendable {
     private struct State {
         var channels: [ObjectIdentifier: any Channel] = [:]
+        var refused = 0
         var isClosing = false
     }
 
     private let limit: Int
+    private let refusedLimit: Int
     private let state = Mutex(State())
 
-    init(limit: Int) {
+    init(limit: Int, refusedLimit: Int) {
         self.limit = limit
+        self.refusedLimit = refusedLimit
     }
 
     /// Counts a new connection until it closes; false: over the limit, or the server is closing.
@@ -29,6 +32,21 @@ final class HTTPConnectionRegistry: Sendable {
         guard isAdmitted else { return false }
         channel.closeFuture.whenComplete { [self] _ in
             state.withLock { $0.channels[id] = nil }
+        }
+        return true
+    }
+
+    /// Counts a connection that is over the limit and shall be told so, until it closes; false:
+    /// there are too many of those too.
+    func addRefused(_ channel: any Channel) -> Bool {
+        let isAdmitted = state.withLock { state in
+            guard !state.isClosing, state.refused < refusedLimit else { return false }
+            state.refused += 1
+            return true
+        }
+        guard isAdmitted else { return false }
+        channel.closeFuture.whenComplete { [self] _ in
+            state.withLock { $0.refused -= 1 }
         }
         return true
     }

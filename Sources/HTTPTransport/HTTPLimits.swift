@@ -7,8 +7,11 @@ package import NIOCore
 package struct HTTPLimits: Sendable, Equatable {
     // MARK: Connections and time
 
-    /// Open connections of a server; the next one is closed as soon as it is accepted.
+    /// Open connections of a server. Refusal: 503 to HTTP/1.1 clients on a plain port, for up to
+    /// `refusedConnections` at a time; everybody else's is closed as soon as it is accepted.
     package var connections = 16_384
+    /// Connections over the limit that may wait to be told so.
+    package var refusedConnections = 64
     /// From the connection's start to the end of its first head (TLS handshake included), and from
     /// the first byte of any later head to its end. Refusal: the connection is closed (HTTP/1.1:
     /// 408).

@@ -25,16 +25,26 @@ package final class HTTPServer: Sendable {
         configuration: HTTPServerConfiguration, group: any EventLoopGroup,
         service: any HTTPService, logger: Logger
     ) async throws -> HTTPServer {
-        let registry = HTTPConnectionRegistry(limit: configuration.limits.connections)
+        let limits = configuration.limits
+        let registry = HTTPConnectionRegistry(
+            limit: limits.connections, refusedLimit: limits.refusedConnections)
         let initializer = HTTPConnectionInitializer(
-            configuration: configuration, service: service, logger: logger)
+            configuration: configuration,
+            service: configuration.decodesRequestBodies
+                ? RequestDecodingService(service, bodyBytes: limits.bodyBytes) : service,
+            logger: logger)
         let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: Int32(clamping: configuration.backlog))
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelInitializer { channel in
                 guard registry.add(channel) else {
                     logger.debug("connection refused: too many, or closing")
-                    return channel.close()
+                    guard configuration.tls == nil, registry.addRefused(channel) else {
+                        return channel.close()
+                    }
+                    return channel.eventLoop.makeCompletedFuture {
+                        try initializer.initializeRefused(channel)
+                    }
                 }
                 return channel.eventLoop.makeCompletedFuture {
                     try initializer.initialize(channel)

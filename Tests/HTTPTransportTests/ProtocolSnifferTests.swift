@@ -49,7 +49,8 @@ private func sniffed() throws -> (EmbeddedChannel, Collector, () -> HTTPProtocol
     }
 
     @Test func takesAnythingElseForHTTP1() throws {
-        for text in ["GET / HTTP/1.1\r\n", "P", "PRI * HTTP/2.0\r\n\r\nSM\r\n\rX", "POST ", "\r\n"] {
+        for text in ["GET / HTTP/1.1\r\n", "P", "PRI * HTTP/2.0\r\n\r\nSM\r\n\rX", "POST ", "\r\n"]
+        {
             let (channel, collector, found) = try sniffed()
             for character in text.unicodeScalars {
                 try channel.writeInbound(ByteBuffer(string: String(character)))

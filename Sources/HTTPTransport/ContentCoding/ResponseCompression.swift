@@ -24,7 +24,8 @@ package struct ResponseCompression: Sendable, Equatable {
         if head.fields["content-encoding"] == nil, body.readableBytes >= minimumBytes {
             addVary(&head)
             if AcceptEncoding(request.fields.values(named: "accept-encoding")).prefersGzip,
-                let smaller = compressed(body) {
+                let smaller = compressed(body)
+            {
                 head.fields["content-encoding"] = "gzip"
                 result = smaller
             }

@@ -15,7 +15,7 @@ package func fuzzHTTP1(_ bytes: [UInt8]) {
     let parts = FuzzedService.run([input[..<cut], input[cut...]], manner)
     // An answer that does not wait for the request's end races with it.
     guard manner == .atEnd || manner == .streamed else { return }
-    precondition(whole == parts, "cut at \(cut): \(whole) against \(parts)")
+    precondition(whole == parts, "\(bytes) cut at \(cut): \(whole) against \(parts)")
 }
 
 private final class FuzzedService: HTTPService, @unchecked Sendable {
@@ -50,7 +50,7 @@ private final class FuzzedService: HTTPService, @unchecked Sendable {
             context: HTTPConnectionContext(
                 eventLoop: channel.eventLoop, isSecure: false, remoteAddress: nil),
             limits: limits, service: service,
-            refusal: { ("text/plain", ByteBuffer(string: "\($0.status)")) })
+            refusal: { _ in ("text/plain", ByteBuffer(string: "no")) })
         var outcome = Outcome()
         do {
             try connection.addHandlers(to: channel.pipeline.syncOperations)
@@ -61,7 +61,7 @@ private final class FuzzedService: HTTPService, @unchecked Sendable {
             }
             outcome.closesConnection = !channel.isActive
             while let answer = try channel.readOutbound(as: ByteBuffer.self) {
-                outcome.answers += withoutDates(String(buffer: answer))
+                outcome.answers += comparable(String(buffer: answer))
             }
         } catch {
             preconditionFailure("\(error) left the pipeline")
@@ -75,9 +75,13 @@ private final class FuzzedService: HTTPService, @unchecked Sendable {
         return outcome
     }
 
-    private static func withoutDates(_ text: String) -> String {
+    /// Without dates. A head that is both malformed and too large is refused for what the parser
+    /// meets first, which depends on the cut.
+    private static func comparable(_ text: String) -> String {
         text.split(separator: "\r\n", omittingEmptySubsequences: false)
-            .filter { !$0.hasPrefix("date: ") }.joined(separator: "\r\n")
+            .filter { !$0.hasPrefix("date: ") }
+            .map { $0.hasPrefix("HTTP/1.1 431 ") ? "HTTP/1.1 400 Bad Request" : $0 }
+            .joined(separator: "\r\n")
     }
 
     func accept(

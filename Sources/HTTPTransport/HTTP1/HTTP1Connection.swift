@@ -38,7 +38,6 @@ final class HTTP1Connection: ChannelDuplexHandler, RemovableChannelHandler {
     let limits: HTTPLimits
     private let service: any HTTPService
     private let refusalBody: HTTPRefusal.Body
-    private let onClose: (HTTP1Connection) -> Void
 
     var channelContext: ChannelHandlerContext?
     private var decoder: ByteToMessageHandler<HTTPRequestDecoder>
@@ -62,13 +61,12 @@ final class HTTP1Connection: ChannelDuplexHandler, RemovableChannelHandler {
 
     init(
         context: HTTPConnectionContext, limits: HTTPLimits, service: any HTTPService,
-        refusal: @escaping HTTPRefusal.Body, onClose: @escaping (HTTP1Connection) -> Void = { _ in }
+        refusal: @escaping HTTPRefusal.Body
     ) {
         self.context = context
         self.limits = limits
         self.service = service
         self.refusalBody = refusal
-        self.onClose = onClose
         decoder = Self.makeDecoder(limits)
         deadlines = HTTP1Deadlines(eventLoop: context.eventLoop)
         firstHeadDeadline = context.eventLoop.now + limits.headerTimeout
@@ -410,7 +408,6 @@ final class HTTP1Connection: ChannelDuplexHandler, RemovableChannelHandler {
         let stream = current
         current = nil
         stream?.close(error)
-        onClose(self)
     }
 
     private func expired(_ deadline: HTTP1Deadlines.Kind) {

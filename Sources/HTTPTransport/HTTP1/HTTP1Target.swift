@@ -45,7 +45,8 @@ struct HTTP1Target: Equatable {
     private static func afterScheme(_ uri: String) -> Substring? {
         for scheme in ["http://", "https://"]
         where uri.utf8.count >= scheme.utf8.count
-            && uri.prefix(scheme.count).lowercased() == scheme {
+            && uri.prefix(scheme.count).lowercased() == scheme
+        {
             return uri.dropFirst(scheme.count)
         }
         return nil

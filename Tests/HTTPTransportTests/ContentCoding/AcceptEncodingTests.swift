@@ -59,7 +59,8 @@ import Testing
         #expect(short == ["content-length": "2"])
         let (coded, same) = encode(body, accepting: "gzip", fields: ["content-encoding": "br"])
         #expect(same == body && coded["content-encoding"] == "br")
-        let (varied, _) = encode(body, accepting: "gzip", fields: ["vary": "Origin, Accept-Encoding"])
+        let (varied, _) = encode(
+            body, accepting: "gzip", fields: ["vary": "Origin, Accept-Encoding"])
         #expect(varied.values(named: "vary") == ["Origin, Accept-Encoding"])
     }
 

@@ -28,8 +28,12 @@ private func get(_ target: String, _ fields: String = "Host: h\r\n") -> String {
 
 /// RFC 9112 §11.2 and the rules it rests on. "smuggled" must never be served.
 private let framing: [Row] = [
-    Row("length and chunked", post("Content-Length: 5\r\nTransfer-Encoding: chunked", "0\r\n\r\n"), 400),
-    Row("chunked and length", post("Transfer-Encoding: chunked\r\nContent-Length: 5", "0\r\n\r\n"), 400),
+    Row(
+        "length and chunked", post("Content-Length: 5\r\nTransfer-Encoding: chunked", "0\r\n\r\n"),
+        400),
+    Row(
+        "chunked and length", post("Transfer-Encoding: chunked\r\nContent-Length: 5", "0\r\n\r\n"),
+        400),
     Row("two different lengths", post("Content-Length: 1\r\nContent-Length: 2", "ab"), 400),
     Row("two equal lengths", post("Content-Length: 1\r\nContent-Length: 1", "a"), 400),
     Row("a list of lengths", post("Content-Length: 1, 1", "a"), 400),
@@ -45,14 +49,20 @@ private let framing: [Row] = [
     Row("only gzip", post("Transfer-Encoding: gzip", "a"), 400),
     Row("gzip under chunked", post("Transfer-Encoding: gzip, chunked", "0\r\n\r\n"), 501),
     Row("twice chunked", post("Transfer-Encoding: chunked, chunked", "0\r\n\r\n"), 400),
-    Row("chunked in two fields", post("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked", "0\r\n\r\n"), 400),
-    Row("chunked and identity", post("Transfer-Encoding: chunked\r\nTransfer-Encoding: identity", "0\r\n\r\n"), 400),
+    Row(
+        "chunked in two fields",
+        post("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked", "0\r\n\r\n"), 400),
+    Row(
+        "chunked and identity",
+        post("Transfer-Encoding: chunked\r\nTransfer-Encoding: identity", "0\r\n\r\n"), 400),
     Row("xchunked", post("Transfer-Encoding: xchunked", "0\r\n\r\n"), 400),
     Row("quoted chunked", post("Transfer-Encoding: \"chunked\"", "0\r\n\r\n"), 400),
     Row("vertical tab before chunked", post("Transfer-Encoding: \u{0B}chunked", "0\r\n\r\n"), 400),
     Row("empty coding", post("Transfer-Encoding:", "0\r\n\r\n"), 400),
     Row("chunked with a comma behind", post("Transfer-Encoding: chunked,", "0\r\n\r\n"), 400),
-    Row("chunked in HTTP/1.0", "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+    Row(
+        "chunked in HTTP/1.0", "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400
+    ),
     Row("chunked in capitals", post("Transfer-Encoding: CHUNKED", "0\r\n\r\n"), nil),
     Row("line feed behind a chunk size", chunked("1\na\r\n0\r\n\r\n"), 400),
     Row("line feed behind chunk data", chunked("1\r\na\n0\r\n\r\n"), 400),

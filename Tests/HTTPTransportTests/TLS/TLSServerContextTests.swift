@@ -4,7 +4,8 @@ import Testing
 @testable import HTTPTransport
 
 @Suite struct TLSServerContextTests {
-    private let directory = FileManager.default.temporaryDirectory.path
+    private let directory =
+        FileManager.default.temporaryDirectory.path
         + "/switchyard-tls-\(UUID().uuidString)"
 
     @Test func makesACertificateOnceAndKeepsTheKeyPrivate() throws {
