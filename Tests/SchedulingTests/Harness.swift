@@ -30,6 +30,9 @@ struct Harness {
     var steps: [StepPlan] = []
     var durations: [Int64] = []
     var keepsSteps = true
+    var copies = 0
+    var cuts = 0
+    var clears = 0
     var digest: UInt64 = 0
     private var lastKey: UInt64 = 0
 
@@ -128,7 +131,14 @@ struct Harness {
             mix(UInt64(entry.position))
             mix(UInt64(entry.tokenRange.count))
         }
-        mix(UInt64(plan.cacheOperations.count))
+        for operation in plan.cacheOperations {
+            switch operation {
+            case .copy: copies += 1
+            case .truncate: cuts += 1
+            case .clear: clears += 1
+            }
+        }
+        mix(UInt64(copies * 1_000_000 + cuts * 1000 + clears))
         mix(UInt64(plan.budgetTokens))
         mix(UInt64(plan.predictedNanoseconds))
         if keepsSteps { steps.append(plan) } else { steps = [plan] }

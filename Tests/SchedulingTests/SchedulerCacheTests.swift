@@ -101,6 +101,9 @@ import Testing
         harness.run()
         #expect(!harness.preemptions.isEmpty)
         #expect(!harness.preemptions.contains(keys[0]), "the oldest goes on")
+        #expect(
+            zip(harness.preemptions, harness.preemptions.dropFirst()).allSatisfy { $0 != $1 },
+            "nobody waits twice in a row")
         for key in keys {
             #expect(harness.output[key] == harness.undisturbed(key).tokens)
             #expect(harness.reasons[key] == .maxTokens)

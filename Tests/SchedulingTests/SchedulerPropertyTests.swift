@@ -16,6 +16,32 @@ import Testing
         history.finish()
     }
 
+    /// Random histories prove nothing about paths that they do not take.
+    @Test func historiesTakeEveryPath() throws {
+        var sum = SchedulerLoad()
+        var (copies, cuts, clears, refused) = (0, 0, 0, 0)
+        for seed in 1...12 {
+            var history = try History(seed: UInt64(seed))
+            for _ in 0..<500 { try history.act() }
+            history.finish()
+            let load = history.harness.scheduler.load
+            sum.preemptions += load.preemptions
+            sum.evictions += load.evictions
+            sum.prefixHitTokens += load.prefixHitTokens
+            sum.cacheSpaceFailures += load.cacheSpaceFailures
+            sum.generatedTokens += load.generatedTokens
+            copies += history.harness.copies
+            cuts += history.harness.cuts
+            clears += history.harness.clears
+            refused += history.refused
+        }
+        print("\(sum.preemptions) preemptions, \(sum.evictions) evictions, \(copies) copies,",
+            "\(cuts) cuts, \(clears) clears, \(refused) refusals, \(sum.generatedTokens) tokens")
+        #expect(sum.preemptions > 50 && sum.evictions > 100 && sum.prefixHitTokens > 1000)
+        #expect(sum.cacheSpaceFailures > 20 && copies > 100 && cuts > 50 && clears > 100)
+        #expect(refused > 20 && sum.generatedTokens > 4000)
+    }
+
     @Test(arguments: Seeds.some(4))
     func sameSeedGivesTheSameDigest(seed: UInt64) throws {
         let digests = try (0..<2).map { _ in

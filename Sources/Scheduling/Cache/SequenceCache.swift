@@ -168,6 +168,19 @@ struct SequenceCache: Sendable {
 
     // MARK: Content
 
+    /// Adds a token at the end of an active sequence: what a decode does.
+    mutating func append(_ sequence: SequenceID, _ token: TokenID) {
+        let leaf = sequences[Int(sequence)].leaf
+        guard leaf != Self.root, nodes[leaf].sequences == 1, nodes[leaf].active == 1 else {
+            append(sequence, [token])
+            return
+        }
+        precondition(usedCells < totalCells, "more cells used than there are")
+        usedCells += 1
+        activeCells += 1
+        nodes[leaf].tokens.append(token)
+    }
+
     /// Adds tokens at the end of an active sequence; each takes a cell.
     mutating func append(_ sequence: SequenceID, _ tokens: ArraySlice<TokenID>) {
         precondition(state(sequence) == .active, "only active sequences grow")

@@ -19,6 +19,8 @@ struct ScheduledRequest: Sendable {
         case parked
         /// Owns a slot and a sequence.
         case running
+        /// Over: its place in the slab is unused.
+        case ended
     }
 
     let key: SequenceKey

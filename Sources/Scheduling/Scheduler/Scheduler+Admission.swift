@@ -45,6 +45,8 @@ extension Scheduler {
             guard self[other].tokens.count >= least, !self[other].isDecoding,
                 !self[other].isPaused, !self[other].isCancelled, self[other].leader == nil
             else { continue }
+            // Unequal where it would start to be worth it: the cheap and common case.
+            guard self[other].tokens[least - 1] == self[index].tokens[least - 1] else { continue }
             let length = commonPrefix(
                 self[other].tokens, self[index].tokens, limit: self[index].tokens.count - 1)
             let isOlder = best.map { self[other].serial < $0.serial } ?? true
@@ -57,6 +59,7 @@ extension Scheduler {
 
     private func commonPrefix(_ left: [TokenID], _ right: [TokenID], limit: Int) -> Int {
         let count = min(left.count, right.count, limit)
+        let (left, right) = (left.span, right.span)
         var length = 0
         while length < count, left[length] == right[length] { length += 1 }
         return length
@@ -172,9 +175,8 @@ extension Scheduler {
     mutating func awaitsLeader(_ index: Int) -> Bool {
         guard let leader = self[index].leader else { return false }
         let isLeading =
-            requests[leader.index].map { other in
-                other.serial == leader.serial && other.phase == .running && !other.isPaused
-            } ?? false
+            self[leader.index].serial == leader.serial
+            && self[leader.index].phase == .running && !self[leader.index].isPaused
         if isLeading, self[leader.index].computed < leader.length { return true }
         self[index].leader = nil
         let prefix = resident(index)

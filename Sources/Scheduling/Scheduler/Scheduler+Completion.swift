@@ -46,7 +46,11 @@ extension Scheduler {
             let index = inFlight[place]
             defer { if entry.sample != nil { sampled += 1 } }
             // The tokens are in the cache even if nobody wants them any more.
-            cache.append(entry.sequence, plan.tokens[entry.tokenRange])
+            if entry.tokenRange.count == 1 {
+                cache.append(entry.sequence, plan.tokens[entry.tokenRange.lowerBound])
+            } else {
+                cache.append(entry.sequence, plan.tokens[entry.tokenRange])
+            }
             let end = entry.position + entry.tokenRange.count
             self[index].computed = end
             self[index].isInFlight = false
@@ -91,10 +95,12 @@ extension Scheduler {
     private func terminal(
         _ index: Int, _ sample: SampledToken, position: Int
     ) -> FinishReason? {
-        let request = self[index].parameters
-        guard position >= request.minTokens else { return nil }
-        if sample.isEndOfGeneration, !request.ignoreEndOfSequence { return .endOfSequence }
-        return request.stopTokens.contains(sample.token) ? .stopToken(sample.token) : nil
+        guard position >= self[index].parameters.minTokens else { return nil }
+        if sample.isEndOfGeneration, !self[index].parameters.ignoreEndOfSequence {
+            return .endOfSequence
+        }
+        guard self[index].parameters.stopTokens.contains(sample.token) else { return nil }
+        return .stopToken(sample.token)
     }
 
     /// The reason when a request may not go on after the token it got.

@@ -32,7 +32,8 @@ extension Scheduler {
         var (waiting, parked, running, waitingTokens) = (0, 0, 0, 0)
         var owned = Set<SequenceID>()
         for index in requests.indices {
-            guard let request = requests[index] else { continue }
+            let request = requests[index]
+            guard request.phase != .ended else { continue }
             precondition(request.tokens.count >= request.promptCount + request.resumedCount)
             precondition(request.tokens.count < requestTokensMax, "a request outgrew its context")
             precondition(
@@ -56,6 +57,7 @@ extension Scheduler {
                         request.tokens.prefix(request.computed)), "a sequence has other tokens")
                 precondition(request.remaining > 0, "nothing left to compute, no sample")
                 continue
+            case .ended: continue
             }
             precondition(request.slot == -1 && request.sequence == -1 && request.computed == 0)
             precondition(!request.hasSampler && !request.isInFlight && request.leader == nil)

@@ -176,7 +176,11 @@ extension Scheduler {
         let isLast = position + count == self[index].tokens.count
         if !self[index].hasSampler { beginSampler(index) }
         let start = plan.tokens.count
-        plan.tokens.append(contentsOf: self[index].tokens[position..<position + count])
+        if count == 1 {
+            plan.tokens.append(self[index].tokens[position])
+        } else {
+            plan.tokens.append(contentsOf: self[index].tokens[position..<position + count])
+        }
         let sample = SampleRequest(slot: self[index].slot, position: self[index].generatedCount)
         plan.entries.append(
             StepEntry(
@@ -187,15 +191,12 @@ extension Scheduler {
     }
 
     private mutating func beginSampler(_ index: Int) {
-        let request = self[index]
         self[index].hasSampler = true
-        samplerOperations.append(
-            .begin(
-                slot: request.slot,
-                SamplerStart(
-                    key: request.key, parameters: request.parameters,
-                    prompt: request.tokens[..<request.promptCount],
-                    generated: request.tokens[request.promptCount...])))
+        let start = SamplerStart(
+            key: self[index].key, parameters: self[index].parameters,
+            prompt: self[index].tokens[..<self[index].promptCount],
+            generated: self[index].tokens[self[index].promptCount...])
+        samplerOperations.append(.begin(slot: self[index].slot, start))
     }
 
     /// Makes room for the batch and hands the plan out.

@@ -14,8 +14,8 @@ package struct Scheduler: Sendable {
     let requestTokensMax: Int
     let reusesPrefixes: Bool
 
-    /// Slab; nil where no request lives. Its indices name requests inside the scheduler.
-    var requests: [ScheduledRequest?] = []
+    /// Slab; `ended` where no request lives. Its indices name requests inside the scheduler.
+    var requests: [ScheduledRequest] = []
     var unusedIndices: [Int] = []
     /// Lookup only, never iterated.
     var indices: [SequenceKey: Int] = [:]
@@ -143,7 +143,9 @@ package struct Scheduler: Sendable {
         guard let earliestDeadline, earliestDeadline <= now else { return events }
         self.earliestDeadline = nil
         for index in requests.indices {
-            guard let deadline = requests[index]?.deadline else { continue }
+            guard self[index].phase != .ended, let deadline = self[index].deadline else {
+                continue
+            }
             if deadline <= now {
                 finish(index, .timeLimit, &events)
             } else {
@@ -161,10 +163,9 @@ package struct Scheduler: Sendable {
 }
 
 extension Scheduler {
-    /// A live request; the index must be of one.
     subscript(index: Int) -> ScheduledRequest {
-        _read { yield requests[index]! }
-        _modify { yield &requests[index]! }
+        _read { yield requests[index] }
+        _modify { yield &requests[index] }
     }
 
     // MARK: The waiting queue
@@ -216,9 +217,12 @@ extension Scheduler {
         case .waiting: dequeue(index)
         case .parked: parkedCount -= 1
         case .running: releaseSlot(index)
+        case .ended: preconditionFailure("a request ended twice")
         }
         if !self[index].isCancelled { indices[self[index].key] = nil }
-        requests[index] = nil
+        self[index].phase = .ended
+        self[index].isInFlight = false
+        self[index].tokens = []
         unusedIndices.append(index)
     }
 

@@ -26,7 +26,8 @@ package enum SchedulerEvent: Hashable, Sendable {
     case token(GeneratedToken)
     /// The request lost its slot and waits again; it keeps its tokens and goes on later.
     case preempted(key: SequenceKey)
-    case finished(FinishedRequest)
+    /// Boxed, so that the events of a step of tokens stay small.
+    indirect case finished(FinishedRequest)
     case failed(key: SequenceKey, RequestFailure)
 
     /// Whom the event is about.
