@@ -22,6 +22,11 @@ let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swif
 let arguments: Target.Dependency = .product(
     name: "ArgumentParser", package: "swift-argument-parser")
 
+/// An installed tree has its libraries in `lib`, beside `bin`.
+let besideTheBinary: [LinkerSetting] = [
+    .unsafeFlags(["-Xlinker", "-rpath", "-Xlinker", "$ORIGIN/../lib"])
+]
+
 func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
     .target(name: name, dependencies: dependencies, swiftSettings: strict)
 }
@@ -56,8 +61,11 @@ let package = Package(
         // Programs.
         .executableTarget(
             name: "switchyard",
-            dependencies: ["Gateway", "Worker", "Scheduling", "LlamaEngine", arguments, log] + nio,
-            swiftSettings: strict),
+            dependencies: [
+                "Gateway", "Worker", "Admission", "HTTPTransport", "Scheduling", "LlamaEngine",
+                arguments, log,
+            ] + nio,
+            swiftSettings: strict, linkerSettings: besideTheBinary),
         .executableTarget(
             name: "switchyard-load",
             dependencies: [
@@ -82,7 +90,8 @@ let package = Package(
             ] + nio),
 
         // Edges.
-        library("InferenceAPI", ["InferenceTypes", .product(name: "NIOCore", package: "swift-nio")]),
+        library(
+            "InferenceAPI", ["InferenceTypes", .product(name: "NIOCore", package: "swift-nio")]),
         library(
             "EngineProtocol",
             ["EngineProto", "GRPC", "HTTPTransport", "InferenceTypes", protobuf] + nio),
@@ -102,9 +111,13 @@ let package = Package(
         library("Metrics"),
 
         // Core: no NIO, no Foundation, no clock, no logging.
-        library("Admission", ["InferenceTypes", .product(name: "Collections", package: "swift-collections")]),
+        library(
+            "Admission",
+            ["InferenceTypes", .product(name: "Collections", package: "swift-collections")]),
         library("Routing", ["InferenceTypes"]),
-        library("Scheduling", ["InferenceTypes", .product(name: "Collections", package: "swift-collections")]),
+        library(
+            "Scheduling",
+            ["InferenceTypes", .product(name: "Collections", package: "swift-collections")]),
 
         // Vocabulary.
         library("InferenceTypes"),

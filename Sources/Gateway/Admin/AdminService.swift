@@ -1,0 +1,60 @@
+import HTTPTransport
+import InferenceAPI
+import NIOCore
+
+/// Probes and metrics on their own port and thread, so that load on the public port cannot starve
+/// them. No authentication: nothing here changes anything or shows a key or a text.
+struct AdminService: HTTPService {
+    let modelName: String
+    let status: FleetStatus
+    /// The Prometheus text.
+    let metrics: @Sendable () -> ByteBuffer
+
+    func accept(
+        _ head: HTTPRequestHead, _ stream: HTTPServerStream
+    ) -> any HTTPServerStreamReceiver {
+        respond(to: head, on: stream)
+        return DiscardingReceiver(stream: stream)
+    }
+
+    private func respond(to head: HTTPRequestHead, on stream: HTTPServerStream) {
+        guard head.method == "GET" || head.method == "HEAD" else {
+            let error = APIError.methodNotAllowed(head.method, allowed: "GET, HEAD")
+            return Answer.send(error, to: stream)
+        }
+        switch head.path.prefix(while: { $0 != "?" }) {
+        case "/livez":
+            Answer.send(ByteBuffer(string: "ok\n"), type: Self.text, to: stream)
+        case "/readyz":
+            if status.isReady {
+                Answer.send(ByteBuffer(string: "ready\n"), type: Self.text, to: stream)
+            } else if status.isDraining {
+                Answer.send(APIError(.draining, "The gateway is draining."), to: stream)
+            } else {
+                Answer.send(APIError(.noWorker, "No worker is ready."), to: stream)
+            }
+        case "/healthz":
+            Answer.send(ByteBuffer(string: health), type: "application/json", to: stream)
+        case "/metrics":
+            Answer.send(metrics(), type: "text/plain; version=0.0.4; charset=utf-8", to: stream)
+        default:
+            Answer.send(APIError(.routeNotFound, "Unknown path."), to: stream)
+        }
+    }
+
+    private static let text = "text/plain; charset=utf-8"
+
+    private var health: String {
+        let numbers = status.numbers
+        let state = status.isDraining ? "draining" : (status.isReady ? "ready" : "not_ready")
+        var name = ByteBuffer()
+        name.writeJSONString(modelName)
+        return """
+            {"status":"\(state)","model":\(String(buffer: name)),\
+            "workers":{"known":\(numbers.workers),"ready":\(numbers.readyWorkers),\
+            "slots":\(numbers.readySlots)},\
+            "requests":{"waiting":\(numbers.waiting),"in_flight":\(numbers.inFlight)}}
+
+            """
+    }
+}

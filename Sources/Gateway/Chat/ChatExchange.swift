@@ -1,0 +1,304 @@
+import EngineProtocol
+import HTTPTransport
+import InferenceAPI
+import InferenceTypes
+import NIOCore
+import Tokenization
+
+/// How an exchange ended, for metrics and the access log.
+enum ExchangeEnd: Sendable {
+    case finished
+    case failed(APIError)
+    case clientClosed
+}
+
+/// One chat request and its answer, from the last byte of the head to the end of the stream. Owned
+/// by the connection's loop.
+///
+/// ```
+///   receiving ──end of body──► preparing ──► running ──all choices ended──► ended
+///        └──────────────┴──────────────┴──error, client gone──────────────────┘
+/// ```
+///
+/// The status is held back until the first token, or until the first keep-alive comment is due, so
+/// that what fails early fails with its own status.
+final class ChatExchange: HTTPServerStreamReceiver {
+    private enum Phase {
+        case receiving
+        case preparing
+        case running
+        case ended
+    }
+
+    private let stream: HTTPServerStream
+    private let connectionLoop: ConnectionLoop
+    private let requestID: String
+    private let arrival: Instant
+    /// From `x-slo-ttft-ms`: a request that has no worker by then is refused.
+    private let firstTokenDeadline: Instant?
+
+    private var phase = Phase.receiving
+    private var body = ByteBuffer()
+    private var prepared: PreparedChat?
+    private var choices: [ChoiceStream] = []
+    private var openChoices = 0
+    private var answer: ChatAnswer?
+    private var sentHead = false
+    private var lastSent: Instant
+    /// When the choices were submitted to the dispatcher.
+    private var submitted: Instant
+    private var lastToken: Instant?
+
+    init(
+        stream: HTTPServerStream, connectionLoop: ConnectionLoop, requestID: String,
+        timeToFirstTokenMilliseconds: Int?
+    ) {
+        self.stream = stream
+        self.connectionLoop = connectionLoop
+        self.requestID = requestID
+        let arrival = connectionLoop.core.clock()
+        self.arrival = arrival
+        self.lastSent = arrival
+        self.submitted = arrival
+        self.firstTokenDeadline = timeToFirstTokenMilliseconds.map {
+            arrival.advanced(byNanoseconds: Int64($0) * 1_000_000)
+        }
+        connectionLoop.add(self)
+        connectionLoop.core.metrics.requestStarted()
+    }
+
+    private var core: GatewayCore { connectionLoop.core }
+    private var limits: ChatLimits { core.configuration.limits }
+
+    // MARK: The request
+
+    func received(_ bytes: ByteBuffer) {
+        stream.consume(bytes.readableBytes)
+        guard phase == .receiving else { return }
+        guard body.readableBytes + bytes.readableBytes <= limits.bodyLimitBytes else {
+            body = ByteBuffer()
+            let error = APIError(
+                .payloadTooLarge, "The body is larger than \(limits.bodyLimitBytes) bytes.")
+            return end(.failed(error))
+        }
+        body.writeImmutableBuffer(bytes)
+    }
+
+    func receivedEnd(trailers: HTTPFields?) {
+        guard phase == .receiving else { return }
+        guard connectionLoop.preparing < limits.preparationLimit else {
+            let error = APIError(.queueFull, "Too many requests are being tokenized.")
+            return end(.failed(error))
+        }
+        phase = .preparing
+        connectionLoop.preparing += 1
+        let bound = NIOLoopBound(self, eventLoop: stream.eventLoop)
+        core.preparation.prepare(body, on: stream.eventLoop).whenComplete { result in
+            bound.value.preparationEnded(result)
+        }
+        body = ByteBuffer()
+    }
+
+    private func preparationEnded(_ result: Result<Result<PreparedChat, APIError>, any Error>) {
+        connectionLoop.preparing -= 1
+        guard phase == .preparing else { return }
+        switch result {
+        case .success(.success(let prepared)):
+            run(prepared)
+        case .success(.failure(let error)):
+            end(.failed(error))
+        case .failure:
+            // The pool is shut down only when the gateway stops.
+            end(.failed(APIError(.draining, "This gateway is shutting down.")))
+        }
+    }
+
+    private func run(_ prepared: PreparedChat) {
+        self.prepared = prepared
+        phase = .running
+        let request = prepared.request
+        answer = ChatAnswer(
+            id: Self.newAnswerID(), created: UnixClock.seconds(),
+            model: core.model, request: request)
+        choices = (0..<request.choiceCount).map { index in
+            ChoiceStream(
+                ticket: connectionLoop.newTicket(), index: index, exchange: self,
+                connectionLoop: connectionLoop,
+                assembler: TextAssembler(
+                    pieces: core.model.vocabulary.pieces, stops: prepared.stops,
+                    minimumTokens: prepared.sampling.minTokens))
+        }
+        openChoices = choices.count
+        submitted = core.clock()
+        connectionLoop.submit(
+            choices,
+            Submission(
+                tickets: choices.map(\.ticket), tier: request.serviceTier ?? .standard,
+                deadline: firstTokenDeadline, arrival: arrival))
+    }
+
+    // MARK: What choices ask
+
+    var wantsLogprobs: Bool { prepared?.sampling.topLogprobs != nil }
+    var isWritable: Bool { stream.isWritable }
+
+    func stopString(_ index: Int) -> String { prepared?.stops.strings[index] ?? "" }
+
+    func generationRequest(choice: Int) -> GenerationRequest {
+        guard let prepared else { preconditionFailure("a choice runs before its preparation") }
+        var sampling = prepared.sampling
+        sampling.seed = prepared.seed(choice: choice)
+        var request = GenerationRequest(
+            id: "\(requestID)-\(choice)", prompt: prepared.prompt, sampling: sampling)
+        request.tier = prepared.request.serviceTier ?? .standard
+        return request
+    }
+
+    func metadata(attempt: Int) -> EngineMetadata {
+        EngineMetadata(deadlineMilliseconds: nil, attempt: attempt)
+    }
+
+    // MARK: What choices report
+
+    /// A worker was found for a choice.
+    func choiceStarted() {
+        core.metrics.queueTime.observe(core.clock().nanoseconds(since: submitted))
+    }
+
+    func choiceRetried() {
+        core.metrics.retries.increment()
+    }
+
+    /// Tokens arrived whose text is held back.
+    func progressed() {
+        noteTokens()
+    }
+
+    /// More text of one choice.
+    func delta(choice: Int, text: [UInt8], logprobs: [TokenLogprob]?) {
+        noteTokens()
+        guard let bytes = answer?.delta(choice: choice, text: text, logprobs: logprobs) else {
+            return
+        }
+        send(bytes)
+    }
+
+    func choiceFinished(_ index: Int, _ reason: FinishReason) {
+        guard phase == .running else { return }
+        openChoices -= 1
+        core.metrics.choiceFinished(reason)
+        if let bytes = answer?.finish(choice: index, reason: reason) { send(bytes) }
+        guard openChoices == 0 else { return }
+        end(.finished)
+    }
+
+    func choiceFailed(_ error: APIError) {
+        end(.failed(error))
+    }
+
+    private func noteTokens() {
+        let now = core.clock()
+        if let lastToken {
+            core.metrics.interTokenLatency.observe(now.nanoseconds(since: lastToken))
+        } else {
+            core.metrics.timeToFirstToken.observe(now.nanoseconds(since: arrival))
+        }
+        lastToken = now
+    }
+
+    // MARK: Time
+
+    /// Called a few times a second.
+    func tick(now: Instant) {
+        guard phase == .running else { return }
+        let limit = Int64(limits.timeLimitSeconds) * 1_000_000_000
+        if now.nanoseconds(since: arrival) >= limit {
+            for choice in choices { choice.stop(.timeLimit) }
+            return
+        }
+        let interval = Int64(limits.keepaliveIntervalMilliseconds) * 1_000_000
+        guard interval > 0, answer?.isStreaming == true, stream.isWritable,
+            now.nanoseconds(since: lastSent) >= interval
+        else { return }
+        send(ChatAnswer.keepalive)
+    }
+
+    // MARK: The answer
+
+    func writabilityChanged(_ isWritable: Bool) {
+        guard isWritable else { return }
+        for choice in choices { choice.clientReads() }
+    }
+
+    private func send(_ bytes: ByteBuffer) {
+        sendHeadIfNeeded()
+        lastSent = core.clock()
+        stream.send(bytes, end: false)
+    }
+
+    private func sendHeadIfNeeded() {
+        guard !sentHead else { return }
+        sentHead = true
+        stream.send(
+            HTTPResponseHead(
+                status: 200,
+                fields: [
+                    "content-type": "text/event-stream", "cache-control": "no-cache",
+                    "x-accel-buffering": "no", "x-request-id": requestID,
+                ]), end: false)
+    }
+
+    func closed(_ error: HTTPStreamError?) {
+        end(.clientClosed)
+    }
+
+    /// Ends the exchange once, whatever the reason, and frees everything that it holds.
+    func end(_ end: ExchangeEnd) {
+        guard phase != .ended else { return }
+        phase = .ended
+        connectionLoop.remove(self)
+        let usage = self.usage
+        for choice in choices { choice.cancel() }
+        choices.removeAll()
+        switch end {
+        case .finished: sendLast(usage)
+        case .failed(let error): sendError(error)
+        case .clientClosed: break
+        }
+        core.metrics.requestEnded(
+            end, usage: usage, nanoseconds: core.clock().nanoseconds(since: arrival))
+    }
+
+    private static func newAnswerID() -> String {
+        var generator = SystemRandomNumberGenerator()
+        return Identifier.chatCompletion((generator.next(), generator.next()))
+    }
+
+    private var usage: Usage {
+        var total = Usage(
+            promptTokens: prepared?.prompt.count ?? 0,
+            cachedTokens: choices.map(\.usage.cachedTokens).max() ?? 0)
+        for choice in choices { total.completionTokens += choice.usage.completionTokens }
+        return total
+    }
+
+    private func sendLast(_ usage: Usage) {
+        guard var answer else { preconditionFailure("an exchange finished without an answer") }
+        if answer.isStreaming {
+            sendHeadIfNeeded()
+            return stream.send(answer.last(usage), end: true)
+        }
+        Answer.send(
+            answer.whole(usage), type: Answer.json, requestID: requestID, to: stream)
+    }
+
+    private func sendError(_ error: APIError) {
+        guard sentHead else {
+            return Answer.send(error, requestID: requestID, to: stream)
+        }
+        // Under a 200 already: an error event, and no `[DONE]`.
+        var bytes = ByteBuffer()
+        error.writeEvent(into: &bytes)
+        stream.send(bytes, end: true)
+    }
+}

@@ -1,0 +1,155 @@
+import EngineProtocol
+import HTTPTransport
+import InferenceAPI
+import InferenceTypes
+import Logging
+import NIOCore
+
+/// What one event loop of the gateway owns besides its connections: its own link to each worker,
+/// and the choices that wait or run. Owned by that loop.
+final class ConnectionLoop {
+    /// How often silent streams and time limits are looked at.
+    static let sweepInterval: TimeAmount = .milliseconds(500)
+
+    let index: Int
+    let eventLoop: any EventLoop
+    let core: GatewayCore
+    let dispatcher: DispatcherHandle
+
+    private var links: [WorkerID: WorkerLink] = [:]
+    /// Choices that have a ticket, waiting or running.
+    private var choices: [TicketID: ChoiceStream] = [:]
+    /// Requests whose head has been accepted and which have not ended.
+    private var exchanges: [ObjectIdentifier: ChatExchange] = [:]
+    private var ticketSequence: UInt64 = 0
+    private var sweepTimer: RepeatedTask?
+    /// Requests being decoded and tokenized; bounded by `ChatLimits.preparationLimit`.
+    var preparing = 0
+
+    init(index: Int, eventLoop: any EventLoop, core: GatewayCore, dispatcher: DispatcherHandle) {
+        self.index = index
+        self.eventLoop = eventLoop
+        self.core = core
+        self.dispatcher = dispatcher
+    }
+
+    // MARK: Dispatcher's events
+
+    func handle(_ events: [DispatchEvent]) {
+        for event in events {
+            switch event {
+            case .granted(let ticket, let worker):
+                granted(ticket, worker)
+            case .refused(let ticket, let refusal, let retryAfterSeconds):
+                let choice = choices.removeValue(forKey: ticket)
+                choice?.refused(refusal, retryAfterSeconds: retryAfterSeconds)
+            case .workerAdded(let id, let endpoint):
+                let link = WorkerLink(id: id, endpoint: endpoint, connectionLoop: self)
+                links[id] = link
+                link.connect()
+            case .workerRemoved(let id):
+                links.removeValue(forKey: id)?.close()
+            }
+        }
+    }
+
+    private func granted(_ ticket: TicketID, _ worker: WorkerID) {
+        guard let choice = choices[ticket] else {
+            // The client went away while the grant was on its way; `finish` has been sent.
+            return
+        }
+        guard let engine = links[worker]?.connection else {
+            // The link broke while the grant was on its way; the report of it precedes this.
+            dispatcher.perform { $0.requeue(ticket) }
+            return
+        }
+        choice.start(on: engine)
+    }
+
+    // MARK: Choices and exchanges
+
+    func newTicket() -> TicketID {
+        ticketSequence += 1
+        return TicketID(loop: index, sequence: ticketSequence)
+    }
+
+    func submit(_ choices: [ChoiceStream], _ submission: Submission) {
+        for choice in choices { self.choices[choice.ticket] = choice }
+        dispatcher.perform { $0.submit(submission) }
+    }
+
+    /// The choice's work is over, whatever the reason; its load is given back exactly once.
+    func finish(_ ticket: TicketID) {
+        guard choices.removeValue(forKey: ticket) != nil else { return }
+        dispatcher.perform { $0.finish(ticket) }
+    }
+
+    func requeue(_ ticket: TicketID) {
+        dispatcher.perform { $0.requeue(ticket) }
+    }
+
+    func add(_ exchange: ChatExchange) {
+        exchanges[ObjectIdentifier(exchange)] = exchange
+        guard sweepTimer == nil else { return }
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        sweepTimer = eventLoop.scheduleRepeatedTask(
+            initialDelay: Self.sweepInterval, delay: Self.sweepInterval
+        ) { _ in bound.value.sweep() }
+    }
+
+    func remove(_ exchange: ChatExchange) {
+        exchanges[ObjectIdentifier(exchange)] = nil
+        guard exchanges.isEmpty else { return }
+        sweepTimer?.cancel()
+        sweepTimer = nil
+    }
+
+    private func sweep() {
+        let now = core.clock()
+        // A copy, since an exchange may end, and remove itself, while it is looked at.
+        for exchange in Array(exchanges.values) { exchange.tick(now: now) }
+    }
+
+    /// The drain time is over: what still runs ends with an error of its own.
+    func endAll(_ error: APIError) {
+        for exchange in Array(exchanges.values) { exchange.end(.failed(error)) }
+    }
+
+    var activeExchanges: Int { exchanges.count }
+
+    func closeLinks() {
+        for link in Array(links.values) { link.close() }
+        links.removeAll()
+    }
+}
+
+/// A connection loop as other threads see it.
+struct ConnectionLoopHandle: Sendable {
+    let eventLoop: any EventLoop
+    private let box: NIOLoopBoundBox<ConnectionLoop?>
+
+    init(eventLoop: any EventLoop) {
+        self.eventLoop = eventLoop
+        self.box = NIOLoopBoundBox.makeEmptyBox(
+            valueType: ConnectionLoop.self, eventLoop: eventLoop)
+    }
+
+    /// Called once, on the loop, before any request arrives.
+    func install(_ connectionLoop: ConnectionLoop) {
+        box.value = connectionLoop
+    }
+
+    /// On the loop only.
+    var onLoop: ConnectionLoop? { box.value }
+
+    func deliver(_ events: [DispatchEvent]) {
+        eventLoop.execute { box.value?.handle(events) }
+    }
+
+    func perform(_ operation: @escaping @Sendable (ConnectionLoop) -> Void) {
+        eventLoop.execute {
+            guard let connectionLoop = box.value else { return }
+            operation(connectionLoop)
+        }
+    }
+}

@@ -1,0 +1,40 @@
+import Admission
+import HTTPTransport
+import InferenceTypes
+
+/// A request's choices asking for a place on a worker. Connection loop → dispatcher.
+struct Submission: Sendable {
+    /// One ticket per choice; in or refused together.
+    var tickets: [TicketID]
+    var tier: ServiceTier
+    /// When the caller stops being interested; nil for never.
+    var deadline: Instant?
+    var arrival: Instant
+}
+
+/// What a connection loop tells the dispatcher of its own link to a worker.
+enum LinkReport: Sendable {
+    /// The link is open and the worker has said what it is.
+    case up(slots: Int)
+    case down
+}
+
+/// Dispatcher → connection loop; delivered in batches, in order.
+enum DispatchEvent: Sendable {
+    case granted(TicketID, WorkerID)
+    case refused(TicketID, Refusal, retryAfterSeconds: Int)
+    case workerAdded(WorkerID, HTTPEndpoint)
+    case workerRemoved(WorkerID)
+}
+
+/// Tickets carry the number of the connection loop that they belong to, so the dispatcher needs
+/// nothing else to find their owner, and each loop can number its own without asking.
+extension TicketID {
+    private static var loopShift: UInt64 { 48 }
+
+    init(loop: Int, sequence: UInt64) {
+        self.init(number: UInt64(loop) << Self.loopShift | sequence)
+    }
+
+    var loop: Int { Int(number >> Self.loopShift) }
+}

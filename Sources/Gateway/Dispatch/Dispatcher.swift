@@ -1,0 +1,234 @@
+import Admission
+import HTTPTransport
+import InferenceTypes
+import Logging
+import NIOCore
+import Routing
+
+/// Decides centrally, once per request, who runs and where: the only owner of the waiting queue and
+/// of the view of the fleet. Everything here runs on the dispatcher's event loop; connection loops
+/// talk to it through `DispatcherHandle`.
+final class Dispatcher {
+    /// How often waiting tickets are checked for expiry.
+    static let expiryInterval: TimeAmount = .milliseconds(250)
+
+    private struct Ticket {
+        var tier: ServiceTier
+        var arrival: Instant
+        var deadline: Instant?
+    }
+
+    private struct WorkerEntry {
+        var endpoint: HTTPEndpoint
+        /// Which connection loops have an open link to it, by loop number.
+        var linked: [Bool]
+        var isReady: Bool { linked.allSatisfy { $0 } }
+    }
+
+    private let loop: any EventLoop
+    private let loops: [ConnectionLoopHandle]
+    private let clock: @Sendable () -> Instant
+    private let policy: RoutingPolicy
+    private let status: FleetStatus
+    private let logger: Logger
+
+    private var queue: AdmissionQueue
+    private var fleet: Fleet
+    private var rate = ServiceRate()
+    private var tickets: [TicketID: Ticket] = [:]
+    private var workers: [WorkerID: WorkerEntry] = [:]
+    private var nextWorkerNumber: UInt32 = 0
+    private var outbox: [[DispatchEvent]]
+    private var expiryTimer: RepeatedTask?
+
+    init(
+        loop: any EventLoop, loops: [ConnectionLoopHandle], admission: AdmissionConfiguration,
+        aheadLimitTickets: Int, policy: RoutingPolicy, status: FleetStatus,
+        clock: @escaping @Sendable () -> Instant, logger: Logger
+    ) {
+        self.loop = loop
+        self.loops = loops
+        self.clock = clock
+        self.policy = policy
+        self.status = status
+        self.logger = logger
+        self.queue = AdmissionQueue(configuration: admission, now: clock())
+        self.fleet = Fleet(aheadLimitTickets: aheadLimitTickets)
+        self.outbox = loops.map { _ in [] }
+    }
+
+    // MARK: Requests
+
+    func submit(_ submission: Submission) {
+        let now = clock()
+        let outcome = queue.submit(
+            submission.tickets, tier: submission.tier, deadline: submission.deadline, now: now)
+        switch outcome {
+        case .queued:
+            for ticket in submission.tickets {
+                tickets[ticket] = Ticket(
+                    tier: submission.tier, arrival: now, deadline: submission.deadline)
+            }
+            place(now: now)
+        case .refused(let refusal):
+            for ticket in submission.tickets { refuse(ticket, refusal) }
+        }
+        settle()
+    }
+
+    /// The ticket's work is over, or its client has gone: whatever it held is free.
+    func finish(_ ticket: TicketID) {
+        guard tickets.removeValue(forKey: ticket) != nil else { return }
+        if !queue.cancel(ticket), fleet.release(ticket) {
+            let now = clock()
+            rate.finished(now: now)
+            place(now: now)
+        }
+        settle()
+    }
+
+    /// The worker was lost before the ticket's first token: it goes back to the head of the line.
+    func requeue(_ ticket: TicketID) {
+        guard let entry = tickets[ticket] else { return }
+        _ = fleet.release(ticket)
+        let now = clock()
+        queue.requeue(
+            ticket, tier: entry.tier, arrival: entry.arrival, deadline: entry.deadline, now: now)
+        place(now: now)
+        settle()
+    }
+
+    func drain() {
+        queue.drain()
+    }
+
+    // MARK: Workers
+
+    func addWorker(_ endpoint: HTTPEndpoint) -> WorkerID {
+        let id = WorkerID(number: nextWorkerNumber)
+        nextWorkerNumber += 1
+        workers[id] = WorkerEntry(endpoint: endpoint, linked: loops.map { _ in false })
+        // The slots are known once the first link has asked the worker.
+        fleet.add(id, slots: 1)
+        broadcast(.workerAdded(id, endpoint))
+        settle()
+        return id
+    }
+
+    func removeWorker(_ id: WorkerID) {
+        guard workers.removeValue(forKey: id) != nil else { return }
+        fleet.remove(id)
+        readinessChanged()
+        broadcast(.workerRemoved(id))
+        settle()
+    }
+
+    func report(_ report: LinkReport, of id: WorkerID, from loop: Int) {
+        guard let entry = workers[id] else { return }
+        let wasReady = entry.isReady
+        switch report {
+        case .up(let slots):
+            workers[id]?.linked[loop] = true
+            fleet.setReady(id, workers[id]?.isReady ?? false, slots: slots)
+        case .down:
+            workers[id]?.linked[loop] = false
+            fleet.setReady(id, false)
+        }
+        let isReady = workers[id]?.isReady ?? false
+        if wasReady != isReady {
+            logger.info(
+                isReady ? "worker ready" : "worker lost",
+                metadata: ["worker": "\(id.number)", "endpoint": "\(entry.endpoint)"])
+            readinessChanged()
+        }
+        place(now: clock())
+        settle()
+    }
+
+    private func readinessChanged() {
+        queue.workersReady(fleet.readyCount > 0, now: clock())
+    }
+
+    // MARK: Placing
+
+    private func place(now: Instant) {
+        while fleet.hasRoom, let ticket = queue.next(now: now) {
+            guard let worker = fleet.place(ticket, by: policy) else {
+                preconditionFailure("a fleet with room placed nothing")
+            }
+            outbox[ticket.loop].append(.granted(ticket, worker))
+        }
+    }
+
+    private func refuse(_ ticket: TicketID, _ refusal: Refusal) {
+        tickets[ticket] = nil
+        status.refused(refusal)
+        outbox[ticket.loop].append(
+            .refused(
+                ticket, refusal, retryAfterSeconds: rate.retryAfterSeconds(waiting: queue.count)))
+    }
+
+    private func broadcast(_ event: DispatchEvent) {
+        for index in outbox.indices { outbox[index].append(event) }
+    }
+
+    /// Ends every operation: one message per connection loop, the published numbers, the timer.
+    private func settle() {
+        for index in outbox.indices where !outbox[index].isEmpty {
+            loops[index].deliver(outbox[index])
+            outbox[index].removeAll(keepingCapacity: true)
+        }
+        status.publish(
+            FleetStatus.Numbers(
+                waiting: queue.count, inFlight: fleet.inFlight, readyWorkers: fleet.readyCount,
+                readySlots: fleet.readySlots, workers: fleet.workers.count))
+        if queue.isEmpty {
+            expiryTimer?.cancel()
+            expiryTimer = nil
+        } else if expiryTimer == nil {
+            let bound = NIOLoopBound(self, eventLoop: loop)
+            expiryTimer = loop.scheduleRepeatedTask(
+                initialDelay: Self.expiryInterval, delay: Self.expiryInterval
+            ) { _ in bound.value.expire() }
+        }
+    }
+
+    private func expire() {
+        for (ticket, refusal) in queue.expire(now: clock()) { refuse(ticket, refusal) }
+        settle()
+    }
+}
+
+/// The dispatcher as other threads see it: fire and forget.
+struct DispatcherHandle: Sendable {
+    private let loop: any EventLoop
+    private let dispatcher: NIOLoopBoundBox<Dispatcher?>
+
+    init(loop: any EventLoop) {
+        self.loop = loop
+        self.dispatcher = NIOLoopBoundBox.makeEmptyBox(valueType: Dispatcher.self, eventLoop: loop)
+    }
+
+    /// Called once, on the dispatcher's loop, before any request arrives.
+    func install(_ dispatcher: Dispatcher) {
+        self.dispatcher.value = dispatcher
+    }
+
+    /// Runs on the dispatcher's loop, in order of the calls from one thread.
+    func perform(_ operation: @escaping @Sendable (Dispatcher) -> Void) {
+        loop.execute {
+            guard let dispatcher = dispatcher.value else { return }
+            operation(dispatcher)
+        }
+    }
+
+    /// Control path only: awaits the operation's answer.
+    func ask<Answer: Sendable>(
+        _ operation: @escaping @Sendable (Dispatcher) -> Answer
+    ) async throws -> Answer {
+        try await loop.submit {
+            guard let dispatcher = dispatcher.value else { throw CancellationError() }
+            return operation(dispatcher)
+        }.get()
+    }
+}

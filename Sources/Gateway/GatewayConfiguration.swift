@@ -1,0 +1,79 @@
+package import Admission
+package import HTTPTransport
+
+/// Everything the gateway is told. Immutable; composed by the program from flags and environment.
+package struct GatewayConfiguration: Sendable {
+    /// Where clients come in without TLS (h2c with prior knowledge, HTTP/1.1).
+    package var host: String = "127.0.0.1"
+    /// 0 lets the system choose.
+    package var port: Int = 8080
+    /// Where clients come in with TLS (ALPN h2, http/1.1); nil for none.
+    package var tls: TLSListener?
+    /// Probes and metrics, on their own thread; always on `adminHost`.
+    package var adminHost: String = "127.0.0.1"
+    package var adminPort: Int = 8081
+    /// Event loops that serve clients. 1 beside an engine on a small machine.
+    package var connectionLoops: Int = 1
+    /// Threads that decode, template and tokenize.
+    package var preparationThreads: Int = 1
+    /// The model all workers serve; its vocabulary and template.
+    package var modelPath: String
+    /// What clients call the model; from the file when nil.
+    package var modelName: String?
+    /// Other names for it.
+    package var modelAliases: [String] = []
+    /// Workers that run on their own.
+    package var workers: [HTTPEndpoint] = []
+    /// Worker processes to start and keep running.
+    package var supervised: SupervisedWorkers?
+    package var apiKeyFile: String?
+    /// Tickets that may wait inside a worker besides those in its slots.
+    package var aheadLimitTickets: Int = 2
+    package var admission = AdmissionConfiguration()
+    package var limits = ChatLimits()
+    package var transport = HTTPLimits()
+    /// After SIGTERM: how long streams may go on before they are ended with an error.
+    package var drainSeconds: Int = 30
+
+    package struct TLSListener: Sendable {
+        package var port: Int
+        package var files: TLSFiles
+
+        package init(port: Int, files: TLSFiles) {
+            self.port = port
+            self.files = files
+        }
+    }
+
+    package struct SupervisedWorkers: Hashable, Sendable {
+        package var commandLine: WorkerCommandLine
+        package var count: Int
+
+        package init(commandLine: WorkerCommandLine, count: Int) {
+            self.commandLine = commandLine
+            self.count = count
+        }
+    }
+
+    package init(modelPath: String) {
+        self.modelPath = modelPath
+    }
+}
+
+/// Limits of one chat request; each has a defined refusal.
+package struct ChatLimits: Hashable, Sendable {
+    /// Largest request body after decompression; more is 413.
+    package var bodyLimitBytes: Int = 20 << 20
+    /// Requests that are being decoded and tokenized at once, per connection loop; more is 503.
+    package var preparationLimit: Int = 512
+    /// Most choices a request may ask for; more is 400.
+    package var choicesLimit: Int = 128
+    /// A stream that has sent nothing for this long sends a comment. 0 switches comments off.
+    package var keepaliveIntervalMilliseconds: Int = 5_000
+    /// A request that runs longer ends with finish reason `length`.
+    package var timeLimitSeconds: Int = 3_600
+    /// How often a request whose worker was lost before its first token is tried again.
+    package var retryLimit: Int = 3
+
+    package init() {}
+}

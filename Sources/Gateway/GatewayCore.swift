@@ -1,0 +1,32 @@
+import EngineProtocol
+import Foundation
+import InferenceTypes
+import Logging
+import NIOCore
+
+/// What all loops of a gateway share: immutable, or synchronised inside.
+struct GatewayCore: Sendable {
+    let configuration: GatewayConfiguration
+    let model: ServedModel
+    /// Nil: everybody may.
+    let keys: APIKeys?
+    let preparation: ChatPreparation
+    let metrics: GatewayMetrics
+    let status: FleetStatus
+    let engineConfiguration: EngineConnectionConfiguration
+    let logger: Logger
+
+    /// Monotonic.
+    func clock() -> Instant { MonotonicClock.now() }
+}
+
+/// Wall-clock time, for `created` in answers only.
+enum UnixClock {
+    static func seconds() -> Int { Int(Date().timeIntervalSince1970) }
+}
+
+enum MonotonicClock {
+    static func now() -> Instant {
+        Instant(nanoseconds: Int64(NIODeadline.now().uptimeNanoseconds))
+    }
+}

@@ -1,0 +1,79 @@
+import HTTPTransport
+import InferenceAPI
+import NIOCore
+
+/// The public port: finds a request's endpoint, checks its key, and hands it on.
+struct GatewayService: HTTPService {
+    let core: GatewayCore
+    /// By number; at most a few dozen, so the search by identity is short.
+    let loops: [ConnectionLoopHandle]
+
+    func accept(
+        _ head: HTTPRequestHead, _ stream: HTTPServerStream
+    ) -> any HTTPServerStreamReceiver {
+        let requestID =
+            RequestHeaders.requestID(head.fields["x-request-id"]) ?? Self.newRequestID()
+        do {
+            return try receiver(for: head, stream, requestID: requestID)
+        } catch {
+            core.metrics.refused(error)
+            Answer.send(error, requestID: requestID, to: stream)
+            return DiscardingReceiver(stream: stream)
+        }
+    }
+
+    private func receiver(
+        for head: HTTPRequestHead, _ stream: HTTPServerStream, requestID: String
+    ) throws(APIError) -> any HTTPServerStreamReceiver {
+        let endpoint = try Endpoint.match(method: head.method, path: head.path)
+        try authorize(head)
+        switch endpoint {
+        case .chatCompletions:
+            try RequestHeaders.requireJSON(contentType: head.fields["content-type"])
+            guard !core.status.isDraining else {
+                throw APIError(.draining, "This gateway is shutting down; try another one.")
+            }
+            return ChatExchange(
+                stream: stream, connectionLoop: connectionLoop(of: stream), requestID: requestID,
+                timeToFirstTokenMilliseconds: try RequestHeaders.ttftMilliseconds(
+                    head.fields["x-slo-ttft-ms"]))
+        case .models:
+            var body = ByteBuffer()
+            core.model.list.write(into: &body)
+            Answer.send(body, type: Answer.json, requestID: requestID, to: stream)
+        case .model(let id):
+            var body = ByteBuffer()
+            try core.model.list.find(id).write(into: &body)
+            Answer.send(body, type: Answer.json, requestID: requestID, to: stream)
+        case .deferredCompletion:
+            throw APIError(.resourceNotFound, "There is no such deferred completion.")
+        }
+        return DiscardingReceiver(stream: stream)
+    }
+
+    private func authorize(_ head: HTTPRequestHead) throws(APIError) {
+        guard let keys = core.keys else { return }
+        let key = try RequestHeaders.key(
+            authorization: head.fields["authorization"], apiKey: head.fields["x-api-key"])
+        guard let key else {
+            throw APIError(.unauthenticated, "No API key was given: send 'Authorization: Bearer'.")
+        }
+        guard keys.name(of: key) != nil else {
+            throw APIError(.invalidKey, "The API key is not known here.")
+        }
+    }
+
+    private func connectionLoop(of stream: HTTPServerStream) -> ConnectionLoop {
+        let eventLoop = stream.eventLoop
+        for handle in loops where handle.eventLoop === eventLoop {
+            guard let connectionLoop = handle.onLoop else { break }
+            return connectionLoop
+        }
+        preconditionFailure("a connection on a loop that is not the gateway's")
+    }
+
+    private static func newRequestID() -> String {
+        var generator = SystemRandomNumberGenerator()
+        return Identifier.request((generator.next(), generator.next()))
+    }
+}
