@@ -6,5 +6,7 @@ struct Switchyard: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "switchyard",
         abstract: "An inference gateway: chat clients in front, batched workers behind.",
-        subcommands: [WorkerCommand.self, QuantizeCommand.self])
+        subcommands: [
+            ServeCommand.self, GatewayCommand.self, WorkerCommand.self, QuantizeCommand.self,
+        ])
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import LlamaEngine
 import Logging
 import Scheduling
 import Worker
@@ -85,6 +86,9 @@ struct WorkerCommand: AsyncParsableCommand {
             StreamLogHandler.standardError(label: $0)
         }
         logger.logLevel = .info
+        Library.routeLog { [logger] level, text in
+            logger.log(level: level >= .error ? .error : .warning, "\(text)")
+        }
         let runtime: WorkerRuntime
         do {
             runtime = try await WorkerRuntime.start(try configuration(), logger: logger)

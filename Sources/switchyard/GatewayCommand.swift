@@ -1,0 +1,61 @@
+import ArgumentParser
+import Foundation
+import Gateway
+import HTTPTransport
+
+/// `switchyard gateway`: a gateway before workers that run on their own.
+struct GatewayCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "gateway",
+        abstract: "Serve a model with workers that run elsewhere.")
+
+    @OptionGroup var gateway: GatewayOptions
+
+    @Option(help: "A worker: unix:/path or host:port; may be given several times.")
+    var worker: [WorkerAddress] = []
+
+    @Flag(help: "Allow workers without TLS on addresses other than loopback.")
+    var allowPlaintextWorkers = false
+
+    func validate() throws {
+        try gateway.validate()
+        guard !worker.isEmpty else { throw ValidationError("give at least one --worker") }
+        for address in worker {
+            guard case .tcp(let host, _) = address.endpoint, !Loopback.contains(host) else {
+                continue
+            }
+            guard allowPlaintextWorkers else {
+                throw ValidationError(
+                    "the link to \(host) would be plaintext: give --allow-plaintext-workers")
+            }
+        }
+    }
+
+    func run() async throws {
+        let logger = gateway.logger()
+        let directory = try DataDirectory(path: gateway.dataDir)
+        var configuration = try gateway.gatewayConfiguration(dataDirectory: directory)
+        configuration.workers = worker.map(\.endpoint)
+        try await GatewayProgram.run(configuration, logger: logger)
+    }
+}
+
+/// `unix:/path` or `host:port`.
+struct WorkerAddress: ExpressibleByArgument {
+    let endpoint: HTTPEndpoint
+
+    init?(argument: String) {
+        if argument.hasPrefix("unix:") {
+            let path = String(argument.dropFirst(5))
+            guard !path.isEmpty else { return nil }
+            endpoint = .unix(path: path)
+            return
+        }
+        guard let colon = argument.lastIndex(of: ":"),
+            let port = Int(argument[argument.index(after: colon)...]), (1...65_535).contains(port)
+        else { return nil }
+        let host = argument[..<colon].trimmingCharacters(in: ["[", "]"])
+        guard !host.isEmpty else { return nil }
+        endpoint = .tcp(host: host, port: port)
+    }
+}

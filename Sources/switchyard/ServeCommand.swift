@@ -1,0 +1,71 @@
+import ArgumentParser
+import Foundation
+import Gateway
+import Logging
+
+/// `switchyard serve`: a gateway and the worker processes that it keeps running.
+struct ServeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve",
+        abstract: "Serve a model: a gateway with its own workers on this machine.")
+
+    @OptionGroup var gateway: GatewayOptions
+
+    @Option(help: "Worker processes to run.")
+    var workers = 1
+
+    @Option(help: "Sequences that each worker runs at once; by default chosen for the device.")
+    var slots: Int?
+
+    @Option(help: "Engine threads of each worker; by default the cores, shared between workers.")
+    var threads: Int?
+
+    @Option(help: "KV cache of each worker, in tokens; by default chosen from slots and model.")
+    var context: Int?
+
+    @Option(help: "Inter-token latency that steps are kept below, in milliseconds.")
+    var itlTargetMs: Int?
+
+    @Option(help: "What generates tokens: llama, or simulated (no weights are loaded).")
+    var engine = "llama"
+
+    @Option(
+        name: .customLong("worker-argument"), parsing: .unconditionalSingleValue,
+        help: "A further argument for `switchyard worker`; may be given several times.")
+    var workerArguments: [String] = []
+
+    func validate() throws {
+        try gateway.validate()
+        guard (1...64).contains(workers) else {
+            throw ValidationError("--workers must be 1...64: \(workers)")
+        }
+    }
+
+    func run() async throws {
+        let logger = gateway.logger()
+        let directory = try DataDirectory(path: gateway.dataDir)
+        var configuration = try gateway.gatewayConfiguration(dataDirectory: directory)
+        configuration.supervised = .init(
+            commandLine: WorkerCommandLine(
+                executable: try Self.executable(), arguments: arguments,
+                socketDirectory: try directory.socketDirectory()),
+            count: workers)
+        try await GatewayProgram.run(configuration, logger: logger)
+    }
+
+    private var arguments: [String] {
+        var arguments = ["--model", gateway.model, "--engine", engine]
+        if let name = gateway.modelName { arguments += ["--model-name", name] }
+        if let slots { arguments += ["--slots", "\(slots)"] }
+        let cores = ProcessInfo.processInfo.activeProcessorCount
+        arguments += ["--threads", "\(threads ?? max(1, cores / workers))"]
+        if let context { arguments += ["--context", "\(context)"] }
+        if let itlTargetMs { arguments += ["--itl-target-ms", "\(itlTargetMs)"] }
+        arguments += ["--drain-seconds", "\(gateway.drainSeconds)"]
+        return arguments + workerArguments
+    }
+
+    private static func executable() throws -> String {
+        try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+    }
+}
