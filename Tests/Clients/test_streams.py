@@ -1,0 +1,108 @@
+"""Many streams at once through one HTTP/2 connection, and clients that go away."""
+
+import asyncio
+import json
+import time
+
+import httpx
+from conftest import body
+
+QUESTIONS = [f"Write a long story about the number {n}." for n in range(16)]
+
+
+class Stream:
+    """One streamed answer: its text and when each piece of it came."""
+
+    def __init__(self):
+        self.text = ""
+        self.times = []
+        self.finish = None
+
+    async def run(self, client, url, request):
+        async with client.stream("POST", f"{url}/v1/chat/completions", json=request) as answer:
+            assert answer.status_code == 200, await answer.aread()
+            assert answer.http_version == "HTTP/2"
+            done = False
+            async for line in answer.aiter_lines():
+                if line == "data: [DONE]":
+                    done = True
+                elif line.startswith("data: "):
+                    choice = json.loads(line[6:])["choices"][0]
+                    if choice["delta"].get("content"):
+                        self.text += choice["delta"]["content"]
+                        self.times.append(time.monotonic())
+                    self.finish = choice["finish_reason"] or self.finish
+            assert done
+        return self
+
+
+def h2_client():
+    # Prior knowledge, one connection: whatever runs at once is multiplexed.
+    return httpx.AsyncClient(
+        http1=False, http2=True, timeout=120,
+        limits=httpx.Limits(max_connections=1, max_keepalive_connections=1))
+
+
+def test_sixteen_streams_progress_together(server):
+    request = {"max_tokens": 48, "stream": True, "ignore_eos": True}
+
+    async def main():
+        async with h2_client() as client:
+            # Opens the one connection first, so that all streams share it.
+            await client.get(f"{server.url}/v1/models")
+            return await asyncio.gather(
+                *(Stream().run(client, server.url, body(q, **request)) for q in QUESTIONS))
+
+    streams = asyncio.run(main())
+    assert all(stream.finish == "length" for stream in streams)
+    # Interleaved: everybody has begun before anybody has ended.
+    last_start = max(stream.times[0] for stream in streams)
+    first_end = min(stream.times[-1] for stream in streams)
+    assert last_start < first_end
+    # Each correct: no stream has another's words; text is never mixed between streams.
+    assert len({stream.text for stream in streams}) == len(streams)
+    server.wait_idle()
+
+
+def test_a_late_request_overtakes_nobody_and_waits_for_nobody(server):
+    async def main():
+        async with h2_client() as client:
+            await client.get(f"{server.url}/v1/models")
+            running = [
+                asyncio.create_task(Stream().run(client, server.url, body(
+                    q, max_tokens=96, stream=True, ignore_eos=True)))
+                for q in QUESTIONS[:8]]
+            while server.health()["requests"]["in_flight"] < 8:
+                await asyncio.sleep(0)
+            late = await Stream().run(client, server.url, body(
+                "And now something else.", max_tokens=8, stream=True, ignore_eos=True))
+            return late, await asyncio.gather(*running)
+
+    late, running = asyncio.run(main())
+    assert late.times[0] < min(stream.times[-1] for stream in running)
+    assert late.times[-1] < max(stream.times[-1] for stream in running)
+
+
+def test_a_client_that_leaves_frees_its_slot(server):
+    async def main():
+        async with h2_client() as client:
+            async with client.stream("POST", f"{server.url}/v1/chat/completions", json=body(
+                    "Go on for ever.", max_tokens=4000, stream=True, ignore_eos=True)) as answer:
+                async for line in answer.aiter_lines():
+                    if line.startswith("data: "):
+                        break
+            # Leaving the block resets the stream; the connection lives on.
+            return (await client.get(f"{server.url}/v1/models")).status_code
+
+    assert asyncio.run(main()) == 200
+    server.wait_idle(limit=10)
+
+
+def test_a_closed_http1_connection_frees_its_slot(server):
+    with httpx.Client(timeout=60) as client:
+        with client.stream("POST", f"{server.url}/v1/chat/completions", json=body(
+                "Go on for ever.", max_tokens=4000, stream=True, ignore_eos=True)) as answer:
+            for line in answer.iter_lines():
+                if line.startswith("data: "):
+                    break
+    server.wait_idle(limit=10)
