@@ -68,11 +68,16 @@ let package = Package(
             swiftSettings: strict, linkerSettings: besideTheBinary),
         .executableTarget(
             name: "switchyard-load",
-            dependencies: [
-                "HTTPTransport", "InferenceTypes", arguments,
-                .product(name: "Histogram", package: "hdrhistogram-swift"),
-            ] + nio,
+            dependencies: ["LoadGenerator", "HTTPTransport", arguments],
             path: "loadtest/switchyard-load", swiftSettings: strict),
+        .target(
+            name: "LoadGenerator",
+            dependencies: [
+                "HTTPTransport", "InferenceTypes",
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ] + nio,
+            path: "loadtest/LoadGenerator", swiftSettings: strict),
 
         // Assemblies.
         library(
@@ -160,6 +165,9 @@ let package = Package(
         tests("LlamaEngine", ["InferenceTypes", "Scheduling"]),
         tests("Compression", nio), tests("Metrics"), tests("Admission"), tests("Routing"),
         tests("Scheduling"), tests("InferenceTypes"),
+        .testTarget(
+            name: "LoadTests", dependencies: ["LoadGenerator"],
+            swiftSettings: [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]),
         .testTarget(name: "TidyTests", swiftSettings: [.swiftLanguageMode(.v6)]),
     ],
     cxxLanguageStandard: .cxx17

@@ -1,0 +1,125 @@
+import Foundation
+
+/// The outcome of one run; its JSON form is what `--json` prints. Latencies in milliseconds.
+package struct LoadReport: Sendable, Codable {
+    package struct Process: Sendable, Codable {
+        package var name: String
+        package var pid: Int32
+        package var cpuSeconds: Double?
+        package var residentBytes: Int?
+    }
+
+    package struct Probe: Sendable, Codable {
+        package var timeToFirstToken: LatencySummary?
+        package var interTokenLatencyDuring: LatencySummary?
+        package var interTokenLatencyOtherwise: LatencySummary?
+    }
+
+    /// What was asked for, in words.
+    package var load: String
+    package var seconds: Double
+    package var connections: Int
+    package var succeeded: Int
+    package var failed: Int
+    package var cutOff: Int
+    package var errors: [String: Int]
+    package var errorSample: String?
+    package var stopped: Int
+    package var reachedLength: Int
+    package var requestsPerSecond: Double
+    package var outputTokens: Int
+    package var outputTokensPerSecond: Double
+    package var outputDeltas: Int
+    package var promptTokens: Int
+    package var cachedTokens: Int
+    package var bodyBytes: Int
+    package var timeToFirstToken: LatencySummary?
+    package var interTokenLatency: LatencySummary?
+    package var timePerOutputToken: LatencySummary?
+    package var endToEnd: LatencySummary?
+    package var probe: Probe?
+    package var processes: [Process]
+    package var generatorCPUSeconds: Double
+    package var generatorTimerDelay: LatencySummary?
+    package var warnings: [String]
+
+    init(
+        _ configuration: LoadConfiguration, _ measured: Measurements, _ window: MeasuredWindow,
+        connections: Int
+    ) {
+        load = Self.words(configuration)
+        let seconds = max(window.seconds, 1e-9)
+        self.seconds = seconds
+        self.connections = connections
+        succeeded = measured.succeeded
+        failed = measured.errors.values.reduce(0, +)
+        cutOff = measured.cutOff
+        errors = measured.errors
+        errorSample = measured.errorSample
+        stopped = measured.stopped
+        reachedLength = measured.reachedLength
+        requestsPerSecond = Double(measured.succeeded) / seconds
+        outputTokens = measured.outputTokens
+        outputTokensPerSecond = Double(measured.outputTokens) / seconds
+        outputDeltas = measured.outputDeltas
+        promptTokens = measured.promptTokens
+        cachedTokens = measured.cachedTokens
+        bodyBytes = measured.bodyBytes
+        timeToFirstToken = measured.timeToFirstToken.summary
+        interTokenLatency = measured.interTokenLatency.summary
+        timePerOutputToken = measured.timePerOutputToken.summary
+        endToEnd = measured.endToEnd.summary
+        if configuration.probe != nil {
+            probe = Probe(
+                timeToFirstToken: measured.probeTimeToFirstToken.summary,
+                interTokenLatencyDuring: measured.interTokenLatencyDuringProbe.summary,
+                interTokenLatencyOtherwise: measured.interTokenLatencyOtherwise.summary)
+        }
+        processes = configuration.processes.enumerated().map { index, process in
+            Process(
+                name: process.name, pid: process.pid,
+                cpuSeconds: window.processCPUSeconds[index],
+                residentBytes: window.processResidentBytes[index])
+        }
+        generatorCPUSeconds = window.ownCPUSeconds
+        generatorTimerDelay = measured.timerDelay.summary
+        warnings = []
+        warnings = Self.warnings(self)
+    }
+
+    private static func words(_ configuration: LoadConfiguration) -> String {
+        switch configuration.load {
+        case .closed(let concurrency):
+            "closed loop, \(concurrency) at once, \(configuration.version.rawValue)"
+        case .open(let schedule):
+            "open loop, \(schedule.words), \(configuration.version.rawValue)"
+        }
+    }
+
+    /// Reasons to distrust the figures.
+    private static func warnings(_ report: LoadReport) -> [String] {
+        var warnings: [String] = []
+        let share = report.generatorCPUSeconds / report.seconds
+        if share > 0.8 {
+            warnings.append(
+                "the generator used \(Int(share * 100)) % of its one core: "
+                    + "the server may be faster than shown")
+        }
+        if let delay = report.generatorTimerDelay, delay.p99 > 20 {
+            warnings.append(
+                "the generator's timer was \(Int(delay.p99)) ms late at p99: latencies hold "
+                    + "waiting for CPU time on this machine")
+        }
+        for process in report.processes where process.cpuSeconds == nil {
+            warnings.append("process \(process.pid) (\(process.name)) could not be measured")
+        }
+        return warnings
+    }
+
+    /// The report as JSON with sorted keys.
+    package func json() throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
+        return String(decoding: try encoder.encode(self), as: UTF8.self)
+    }
+}

@@ -1,1 +1,0 @@
-print("switchyard-load")
