@@ -65,7 +65,7 @@ package struct ChatLimits: Hashable, Sendable {
     /// Largest request body after decompression; more is 413.
     package var bodyLimitBytes: Int = 20 << 20
     /// Requests that are being decoded and tokenized at once, per connection loop; more is 503.
-    package var preparationLimit: Int = 512
+    package var preparationLimit: Int = 8_192
     /// Most choices a request may ask for; more is 400.
     package var choicesLimit: Int = 128
     /// A stream that has sent nothing for this long sends a comment. 0 switches comments off.

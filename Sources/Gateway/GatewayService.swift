@@ -34,17 +34,18 @@ struct GatewayService: HTTPService {
                 throw APIError(.draining, "This gateway is shutting down; try another one.")
             }
             return ChatExchange(
-                stream: stream, connectionLoop: connectionLoop(of: stream), requestID: requestID,
+                head: head, stream: stream, connectionLoop: connectionLoop(of: stream),
+                requestID: requestID,
                 timeToFirstTokenMilliseconds: try RequestHeaders.ttftMilliseconds(
                     head.fields["x-slo-ttft-ms"]))
         case .models:
             var body = ByteBuffer()
             core.model.list.write(into: &body)
-            Answer.send(body, type: Answer.json, requestID: requestID, to: stream)
+            Answer.send(body, type: Answer.json, requestID: requestID, for: head, to: stream)
         case .model(let id):
             var body = ByteBuffer()
             try core.model.list.find(id).write(into: &body)
-            Answer.send(body, type: Answer.json, requestID: requestID, to: stream)
+            Answer.send(body, type: Answer.json, requestID: requestID, for: head, to: stream)
         case .deferredCompletion:
             throw APIError(.resourceNotFound, "There is no such deferred completion.")
         }

@@ -57,7 +57,7 @@ enum GatewayProgram {
         }
         let key = configuration.apiKeyFile == nil ? "" : " -H 'authorization: Bearer KEY'"
         let body =
-            #"{"model":"\#(gateway.modelName)","stream":true,"#
+            #"{"model":"\#(gateway.modelName)","stream":true,"max_tokens":200,"#
             + #""messages":[{"role":"user","content":"Hello!"}]}"#
         let line = """
             ready: curl -N http://\(configuration.host):\(gateway.port)/v1/chat/completions\

@@ -32,7 +32,6 @@ class Server:
             [BINARY, command, "--port", "0", "--admin-port", "0", "--model", model,
              "--data-dir", self.directory.name, *arguments],
             stdout=self.log, stderr=self.log)
-        text = self.wait_for_log(r"ready: .*|listening.*") if command else ""
         text = self.wait_for_log(r"listening")
         self.port = int(re.search(r"[ ,]port=\"?(\d+)", text).group(1))
         self.admin_port = int(re.search(r"admin_port=\"?(\d+)", text).group(1))
@@ -87,9 +86,7 @@ class Server:
     def worker_pids(self):
         with open(self.log_path, errors="replace") as file:
             text = file.read()
-        started = [int(pid) for pid in re.findall(r"pid=\"?(\d+)\"?\]? worker started|"
-                                                  r"worker started.*?pid=\"?(\d+)", text)
-                   for pid in pid if pid]
+        started = [int(pid) for pid in re.findall(r"pid=(\d+).* worker started", text)]
         return [pid for pid in started if os.path.exists(f"/proc/{pid}")]
 
     def terminate(self, limit=60):

@@ -12,6 +12,7 @@ import time
 import h2.config
 import h2.connection
 import h2.events
+import h2.settings
 import httpx
 import pytest
 from conftest import body
@@ -49,7 +50,9 @@ class Connection:
         self.socket = socket.create_connection(("127.0.0.1", port))
         self.h2 = h2.connection.H2Connection(h2.config.H2Configuration(header_encoding="utf-8"))
         self.h2.initiate_connection()
-        self.h2.increment_flow_control_window(1 << 28)
+        # Whole answers fit the windows, so nothing has to be given back.
+        self.h2.update_settings({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: 1 << 24})
+        self.h2.increment_flow_control_window(1 << 30)
         self.socket.sendall(self.h2.data_to_send())
         self.done = set()
         self.texts = {}
@@ -78,8 +81,6 @@ class Connection:
         for event in self.h2.receive_data(data):
             if isinstance(event, h2.events.DataReceived):
                 self.texts.setdefault(event.stream_id, bytearray()).extend(event.data)
-                self.h2.increment_flow_control_window(
-                    event.flow_controlled_length, event.stream_id)
             elif isinstance(event, h2.events.StreamEnded):
                 self.done.add(event.stream_id)
             elif isinstance(event, h2.events.ConnectionTerminated):
@@ -138,13 +139,13 @@ def test_ten_thousand_cancelled_streams_leave_nothing(simulated):
             connection.flush()
             # Some are cancelled while they wait or prefill, some while they stream.
             if round % 2:
-                while len(connection.texts) < 20 * (round // 2 + 1):
+                while len(connection.texts) < 20:
                     connection.pump()
             for stream in streams:
                 if stream not in connection.done:
                     connection.reset(stream)
             connection.flush()
-            if round % 10 == 9:
+            if round % 3 == 2:
                 # The flood limit is per time and connection: a new client each time.
                 connection.socket.close()
                 connection = Connection(simulated.port)
@@ -156,7 +157,7 @@ def test_ten_thousand_cancelled_streams_leave_nothing(simulated):
     cancel(CANCELS)
     simulated.wait_idle()
     end = time.monotonic() + 20
-    while [descriptors(p) for p in (pid, worker)] != [count for _, count in before]:
+    while any(descriptors(p) > count for (_, count), p in zip(before, (pid, worker))):
         assert time.monotonic() < end, "descriptors leaked"
     for (rss, _), p in zip(before, (pid, worker)):
         growth = rss_bytes(p) - rss

@@ -6,14 +6,20 @@ import NIOCore
 enum Answer {
     static let json = "application/json"
 
+    /// Compressed when `request` says that its client likes that, and it pays.
     static func send(
-        _ body: ByteBuffer, type: String, requestID: String? = nil, to stream: HTTPServerStream
+        _ body: ByteBuffer, type: String, requestID: String? = nil,
+        for request: HTTPRequestHead? = nil, to stream: HTTPServerStream
     ) {
-        var fields: HTTPFields = [
-            "content-type": type, "content-length": String(body.readableBytes),
-        ]
-        if let requestID { fields.append("x-request-id", requestID) }
-        stream.send(HTTPResponseHead(status: 200, fields: fields), end: false)
+        var head = HTTPResponseHead(
+            status: 200,
+            fields: ["content-type": type, "content-length": String(body.readableBytes)])
+        if let requestID { head.fields.append("x-request-id", requestID) }
+        var body = body
+        if let request {
+            body = ResponseCompression().encode(body, head: &head, for: request)
+        }
+        stream.send(head, end: false)
         stream.send(body, end: true)
     }
 

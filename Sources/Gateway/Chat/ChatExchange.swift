@@ -30,6 +30,7 @@ final class ChatExchange: HTTPServerStreamReceiver {
         case ended
     }
 
+    private let head: HTTPRequestHead
     private let stream: HTTPServerStream
     private let connectionLoop: ConnectionLoop
     private let requestID: String
@@ -50,9 +51,11 @@ final class ChatExchange: HTTPServerStreamReceiver {
     private var lastToken: Instant?
 
     init(
-        stream: HTTPServerStream, connectionLoop: ConnectionLoop, requestID: String,
+        head: HTTPRequestHead, stream: HTTPServerStream, connectionLoop: ConnectionLoop,
+        requestID: String,
         timeToFirstTokenMilliseconds: Int?
     ) {
+        self.head = head
         self.stream = stream
         self.connectionLoop = connectionLoop
         self.requestID = requestID
@@ -289,7 +292,7 @@ final class ChatExchange: HTTPServerStreamReceiver {
             return stream.send(answer.last(usage), end: true)
         }
         Answer.send(
-            answer.whole(usage), type: Answer.json, requestID: requestID, to: stream)
+            answer.whole(usage), type: Answer.json, requestID: requestID, for: head, to: stream)
     }
 
     private func sendError(_ error: APIError) {
