@@ -111,7 +111,11 @@ let package = Package(
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ] + nio),
         library("Tokenization", ["CLlama", "CLlamaChat", "InferenceTypes"]),
-        library("LlamaEngine", ["CLlama", "Scheduling", "InferenceTypes"]),
+        // Optimised in debug builds too: sampling's SIMD kernels are 100 times slower without, and
+        // debug tests run the real model.
+        .target(
+            name: "LlamaEngine", dependencies: ["CLlama", "Scheduling", "InferenceTypes"],
+            swiftSettings: strict + [.unsafeFlags(["-O"], .when(configuration: .debug))]),
         library("Compression", ["CZlib", .product(name: "NIOCore", package: "swift-nio")]),
         library("Metrics"),
 
@@ -162,7 +166,7 @@ let package = Package(
             ],
             exclude: ["Corpus"]),
         tests("Tokenization"),
-        tests("LlamaEngine", ["InferenceTypes", "Scheduling"]),
+        tests("LlamaEngine", ["CLlama", "InferenceTypes", "Scheduling"]),
         tests("Compression", nio), tests("Metrics"), tests("Admission"), tests("Routing"),
         tests("Scheduling"), tests("InferenceTypes"),
         .testTarget(

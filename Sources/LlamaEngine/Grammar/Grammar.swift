@@ -22,7 +22,13 @@ internal import InferenceTypes
     private let limits: GrammarLimits
 
     init(_ text: String, source: GrammarSource) throws(GrammarError) {
-        try GrammarCheck.validate(text, limits: source.limits)
+        for name in try GrammarCheck.validate(text, limits: source.limits) {
+            var token: TokenID = 0
+            // 1: exactly one token; negative: more would be needed.
+            let count = unsafe llama_tokenize(
+                source.vocabulary, name, Int32(name.utf8.count), &token, 1, false, true)
+            guard count == 1 else { throw .unknownToken(name) }
+        }
         guard let sampler = unsafe llama_sampler_init_grammar(source.vocabulary, text, "root")
         else { throw .rejected }
         unsafe self.sampler = sampler

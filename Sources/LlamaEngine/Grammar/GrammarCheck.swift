@@ -6,10 +6,13 @@
 /// exponential time on rules that share leftmost parts; literals under nested repetitions are
 /// written out.
 package enum GrammarCheck {
+    /// Returns the names of the tokens that the grammar refers to, which only a model can check.
+    @discardableResult
     package static func validate(
         _ text: String, limits: GrammarLimits = GrammarLimits()
-    ) throws(GrammarError) {
-        let rules = try GrammarParser(text, limits: limits).rules
+    ) throws(GrammarError) -> [String] {
+        let parser = try GrammarParser(text, limits: limits)
+        let rules = parser.rules
         let alternatives = rules.map { $0.alternatives ?? [] }
 
         var elements = 0
@@ -21,6 +24,7 @@ package enum GrammarCheck {
         let nullable = nullableRules(alternatives)
         let edges = alternatives.map { leftmost($0, nullable, weight: 1) }
         try checkLeftmost(edges, names: rules.map(\.name), limits: limits)
+        return parser.tokenNames
     }
 
     // MARK: Size

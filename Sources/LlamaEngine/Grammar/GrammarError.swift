@@ -5,6 +5,8 @@ package enum GrammarError: Error, Hashable, Sendable {
     /// Not GBNF; `offset` is in UTF-8 bytes.
     case syntax(offset: Int, expected: String)
     case undefinedRule(String)
+    /// `<name>` is not one token of the vocabulary.
+    case unknownToken(String)
     /// The rule can derive itself without consuming a character first.
     case leftRecursion(rule: String)
     /// The library refused it for another reason.
@@ -19,6 +21,7 @@ package enum GrammarError: Error, Hashable, Sendable {
         case .tooLarge(let limit, let allowed): "grammar: \(limit) exceeds \(allowed)"
         case .syntax(let offset, let expected): "grammar: expected \(expected) at byte \(offset)"
         case .undefinedRule(let name): "grammar: rule \(name) is not defined"
+        case .unknownToken(let name): "grammar: \(name) is not a token of the model"
         case .leftRecursion(let rule): "grammar: rule \(rule) is left-recursive"
         case .rejected: "grammar: not supported"
         case .outputMismatch: "grammar: the output so far does not match"

@@ -23,6 +23,8 @@ struct GrammarParser {
     private var nesting = 0
     private var numbers: [String: Int] = [:]
     private(set) var rules: [Rule] = []
+    /// Tokens referred to by name, brackets included.
+    private(set) var tokenNames: [String] = []
 
     /// Parses everything; afterwards `rules` is complete.
     init(_ text: String, limits: GrammarLimits) throws(GrammarError) {
@@ -215,6 +217,7 @@ struct GrammarParser {
 
     private mutating func parseToken() throws(GrammarError) -> GrammarNode {
         if peek == UInt8(ascii: "!") { offset += 1 }
+        let start = offset
         try expect("<")
         if peek == UInt8(ascii: "[") {
             offset += 1
@@ -228,6 +231,7 @@ struct GrammarParser {
             offset += 1
         }
         offset += 1
+        tokenNames.append(String(decoding: bytes[start..<offset], as: UTF8.self))
         return .token
     }
 

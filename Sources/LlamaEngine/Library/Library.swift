@@ -13,11 +13,12 @@ package enum LibraryLogLevel: Int, Comparable, Sendable {
 /// Process-wide state of llama.cpp.
 package enum Library {
     /// Sends the library's log to `sink`, which any of its threads may call. To be called once,
-    /// before any model is loaded; without it the library writes to standard error.
+    /// before any model is loaded; without it nothing is logged.
     package static func routeLog(
         minimum: LibraryLogLevel = .warning,
         to sink: @escaping @Sendable (LibraryLogLevel, String) -> Void
     ) {
+        _ = isRouted.exchange(true, ordering: .relaxed)
         // The route is never freed: the library may log until the process ends.
         let route = unsafe Unmanaged.passRetained(LogRoute(minimum: minimum, sink: sink)).toOpaque()
         unsafe llama_log_set(
@@ -28,7 +29,13 @@ package enum Library {
             }, route)
     }
 
-    private static let initialised: Void = llama_backend_init()
+    private static let isRouted = Atomic(false)
+
+    private static let initialised: Void = {
+        // Left alone, the library prints every tensor to standard error.
+        if !isRouted.load(ordering: .relaxed) { unsafe llama_log_set({ _, _, _ in }, nil) }
+        llama_backend_init()
+    }()
 
     /// Prepares the library; costs nothing after the first time.
     static func prepare() {

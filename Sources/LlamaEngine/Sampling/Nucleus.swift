@@ -33,7 +33,7 @@ extension SamplerScratch {
         let unitsPerBucket = 1 / (Self.bucketsPerUnit * inverse)
         gather(from: largest - Float(crossing + 2) * unitsPerBucket, of: row)
         let start = candidates.sortTail(
-            below: largest - Float(max(0, crossing - 1)) * unitsPerBucket)
+            below: crossing == 0 ? .infinity : largest - Float(crossing - 1) * unitsPerBucket)
         _ = candidates.weigh(largest: largest, inverseTemperature: inverse)
         return candidates.cut(from: start, mass: mass)
     }
