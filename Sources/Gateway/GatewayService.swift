@@ -7,12 +7,18 @@ struct GatewayService: HTTPService {
     let core: GatewayCore
     /// By number; at most a few dozen, so the search by identity is short.
     let loops: [ConnectionLoopHandle]
+    private let requestIDs = RequestIDs()
+
+    init(core: GatewayCore, loops: [ConnectionLoopHandle]) {
+        self.core = core
+        self.loops = loops
+    }
 
     func accept(
         _ head: HTTPRequestHead, _ stream: HTTPServerStream
     ) -> any HTTPServerStreamReceiver {
         let requestID =
-            RequestHeaders.requestID(head.fields["x-request-id"]) ?? Self.newRequestID()
+            RequestHeaders.requestID(head.fields["x-request-id"]) ?? requestIDs.next()
         do {
             return try receiver(for: head, stream, requestID: requestID)
         } catch {
@@ -39,9 +45,9 @@ struct GatewayService: HTTPService {
                 timeToFirstTokenMilliseconds: try RequestHeaders.ttftMilliseconds(
                     head.fields["x-slo-ttft-ms"]))
         case .models:
-            var body = ByteBuffer()
-            core.model.list.write(into: &body)
-            Answer.send(body, type: Answer.json, requestID: requestID, for: head, to: stream)
+            Answer.send(
+                core.model.listBody, type: Answer.json, requestID: requestID, for: head,
+                to: stream)
         case .model(let id):
             var body = ByteBuffer()
             try core.model.list.find(id).write(into: &body)
@@ -73,8 +79,4 @@ struct GatewayService: HTTPService {
         preconditionFailure("a connection on a loop that is not the gateway's")
     }
 
-    private static func newRequestID() -> String {
-        var generator = SystemRandomNumberGenerator()
-        return Identifier.request((generator.next(), generator.next()))
-    }
 }

@@ -1,6 +1,7 @@
 import EngineProtocol
 import InferenceAPI
 import InferenceTypes
+import NIOCore
 import Tokenization
 
 /// The model that this gateway serves: its names, vocabulary and chat template. Immutable.
@@ -15,8 +16,9 @@ struct ServedModel: Sendable {
     let fingerprint: String
     /// Prompt and completion together: what the model was trained on.
     let contextTokens: Int
-    /// What `/v1/models` lists.
     let list: ModelList
+    /// The answer to `GET /v1/models`.
+    let listBody: ByteBuffer
 
     init(
         path: String, name: String?, aliases: [String], created: Int
@@ -32,6 +34,9 @@ struct ServedModel: Sendable {
             ModelDescription(
                 id: self.name, aliases: aliases, created: created, ownedBy: "switchyard")
         ])
+        var body = ByteBuffer()
+        self.list.write(into: &body)
+        self.listBody = body
         self.fingerprint = Self.fingerprint(vocabulary)
     }
 

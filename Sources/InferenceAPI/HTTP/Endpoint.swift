@@ -22,8 +22,8 @@ package enum Endpoint: Hashable, Sendable {
 
 extension Endpoint {
     fileprivate struct Row {
-        var path: StaticString
-        var method: StaticString
+        var path: String
+        var method: String
         /// Whether the path goes on with an id that must not be empty.
         var takesID: Bool
         var make: @Sendable (String) -> Endpoint
@@ -65,18 +65,21 @@ extension Endpoint {
 
 extension Endpoint.Row {
     func match(_ path: Substring) -> Endpoint? {
-        let prefix = self.path.description
-        guard takesID else { return path == prefix ? make("") : nil }
-        guard path.utf8.count > prefix.utf8.count, path.hasPrefix(prefix) else { return nil }
-        return PercentEncoding.decode(path.dropFirst(prefix.count)).map(make)
+        // The table's paths are ASCII, so bytes are compared, and a byte count is a length.
+        let length = self.path.utf8.count
+        guard takesID else {
+            return path.utf8.count == length && path.utf8.elementsEqual(self.path.utf8)
+                ? make("") : nil
+        }
+        guard path.utf8.count > length, path.utf8.starts(with: self.path.utf8) else { return nil }
+        return PercentEncoding.decode(Substring(path.utf8.dropFirst(length))).map(make)
     }
 
     var allowed: String {
-        method.description == "GET" ? "GET, HEAD" : method.description
+        method == "GET" ? "GET, HEAD" : method
     }
 
     func allows(_ method: String) -> Bool {
-        method == self.method.description
-            || method == "HEAD" && self.method.description == "GET"
+        method == self.method || method == "HEAD" && self.method == "GET"
     }
 }
