@@ -150,7 +150,7 @@ let package = Package(
         tests("Gateway"),
         tests(
             "Worker",
-            ["Scheduling", "EngineProtocol", "HTTPTransport", "GRPC", "InferenceTypes"] + nio),
+            ["Scheduling", "EngineProtocol", "HTTPTransport", "GRPC", "InferenceTypes", log] + nio),
         tests("InferenceAPI", nio, exclude: ["Corpus", "Fixtures"]),
         tests(
             "EngineProtocol",

@@ -49,13 +49,16 @@ package final class EngineConnection {
                 host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
             case .unix: "localhost"
             }
-        return HTTP2ClientConnection.connect(
-            to: endpoint, on: eventLoop, configuration: configuration.transport
-        ).assumeIsolated().map { connection in
-            NIOLoopBound(
-                EngineConnection(connection, authority: authority, configuration: configuration),
-                eventLoop: eventLoop)
-        }.nonisolated()
+        return eventLoop.flatSubmit {
+            HTTP2ClientConnection.connect(
+                to: endpoint, on: eventLoop, configuration: configuration.transport
+            ).assumeIsolated().map { connection in
+                NIOLoopBound(
+                    EngineConnection(
+                        connection, authority: authority, configuration: configuration),
+                    eventLoop: eventLoop)
+            }.nonisolated()
+        }
     }
 
     package var eventLoop: any EventLoop { connection.eventLoop }

@@ -157,8 +157,8 @@ final class CallTable {
         let key = token.key
         guard contains(key), let record = slots[key.slot].call else { return }
         observe(slot: key.slot, at: instant)
-        // The token that ends a choice is counted, but is not part of the text.
-        if token.endsGeneration { return }
+        // The token that ends a choice is sent like the others, as vLLM does: it is counted, and
+        // whoever makes text of the tokens knows it.
         record.call.send(
             EngineTokens(
                 tokens: [token.token], logprobs: token.logprob.map { [$0] },

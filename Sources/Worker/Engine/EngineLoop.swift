@@ -86,7 +86,8 @@ struct EngineLoop<E: TimedEngine & ~Copyable>: ~Copyable {
     private mutating func step(at instant: Instant) throws(EngineError) -> EngineMailbox.Wait {
         let expired = scheduler.expire(now: instant)
         guard let plan = scheduler.schedule(now: instant) else {
-            post(expired, at: instant)
+            // Looking for a step may have ended requests as well.
+            post(expired + scheduler.expire(now: instant), at: instant)
             // Requests that nobody reads still have deadlines.
             let load = scheduler.load
             let timeout = load.running + load.waiting > 0 ? EngineLoopLimits.lookSeconds : nil
