@@ -1,12 +1,12 @@
 import Synchronization
 
-/// Something that happens once, and that others can wait for. Control path only: a lock is held
-/// for a few instructions.
-final class OneTime: Sendable {
+/// Something that happens once, with a value, and that others can wait for. Control path only: a
+/// lock is held for a few instructions.
+final class OneTime<Value: Sendable>: Sendable {
     private struct State {
         var hasBegun = false
-        var hasFinished = false
-        var waiters: [CheckedContinuation<Void, Never>] = []
+        var value: Value?
+        var waiters: [CheckedContinuation<Value, Never>] = []
     }
 
     private let state = Mutex(State())
@@ -19,22 +19,25 @@ final class OneTime: Sendable {
         }
     }
 
-    func finish() {
+    /// It has happened. To be called once.
+    func finish(_ value: Value) {
         let waiters = state.withLock { state in
-            state.hasFinished = true
+            precondition(state.value == nil, "happened twice")
+            state.value = value
             defer { state.waiters = [] }
             return state.waiters
         }
-        for waiter in waiters { waiter.resume() }
+        for waiter in waiters { waiter.resume(returning: value) }
     }
 
-    func wait() async {
+    /// Returns the value once there is one.
+    func wait() async -> Value {
         await withCheckedContinuation { continuation in
-            let isOver = state.withLock { state in
-                if !state.hasFinished { state.waiters.append(continuation) }
-                return state.hasFinished
+            let value = state.withLock { state in
+                if state.value == nil { state.waiters.append(continuation) }
+                return state.value
             }
-            if isOver { continuation.resume() }
+            if let value { continuation.resume(returning: value) }
         }
     }
 }

@@ -6,6 +6,7 @@ package import Logging
 import NIOCore
 import NIOPosix
 import Scheduling
+import Synchronization
 
 /// A running worker: engine thread, event loops, listener. The program makes one; tests make as
 /// many as they like.
@@ -29,7 +30,9 @@ package final class WorkerRuntime: Sendable {
     private let mailbox: EngineMailbox
     private let engine: EngineThread
     private let metricsServer: MetricsServer?
-    private let shutdownStep: OneTime
+    private let ending = OneTime<Void>()
+    /// Ends running calls at once, while a drain waits for them.
+    private let cut = Mutex<(@Sendable () -> Void)?>(nil)
 
     /// Starts everything and returns when a token can be generated.
     package static func start(
@@ -71,7 +74,7 @@ package final class WorkerRuntime: Sendable {
         }
         let wiring = EngineThread.Wiring(
             mailbox: mailbox, ports: ports, metrics: metrics, now: now)
-        let engine = try await Self.startEngine(configuration, wiring, loops[0])
+        let engine = try await Self.startEngine(configuration, wiring)
         let service = WorkerService(
             tables: tables, wiring: wiring, engine: engine.description,
             configuration: configuration)
@@ -110,7 +113,6 @@ package final class WorkerRuntime: Sendable {
         listenAddress = configuration.listen.bound(to: server.localAddress)
         modelName = engine.description.model.name
         slots = engine.description.scheduling.slots
-        shutdownStep = OneTime()
         logger.info(
             "worker is ready",
             metadata: [
@@ -126,73 +128,66 @@ package final class WorkerRuntime: Sendable {
     /// Stops admitting and lets running requests finish; those that run still after
     /// `drainSeconds` end with UNAVAILABLE. Returns when the worker has ended.
     package func drain() async {
-        await end(status: GRPCStatus(.unavailable, "the worker is draining")) {
-            .now() + .nanoseconds(Int64($0.drainSeconds * 1e9))
-        }
+        await end(
+            GRPCStatus(.unavailable, "the worker is draining"),
+            patience: .nanoseconds(Int64(configuration.drainSeconds * 1e9)))
     }
 
     /// Ends running requests with UNAVAILABLE and returns when the worker has ended.
     package func shutdown() async {
-        await end(status: GRPCStatus(.unavailable, "the worker is shutting down")) { _ in .now() }
+        await end(GRPCStatus(.unavailable, "the worker is shutting down"), patience: .zero)
     }
 
     /// Returns when the worker was drained or shut down; throws when the engine broke.
     package func waitForEnd() async throws(WorkerError) {
-        let failure: WorkerError?
-        do {
-            _ = try await engine.ended.get()
-            failure = nil
-        } catch let error as WorkerError {
-            failure = error
-        } catch {
-            failure = .engine(code: -1, message: "\(error)")
-        }
-        await shutdownStep.wait()
-        if let failure { throw failure }
+        let result = await engine.ended.wait()
+        await ending.wait()
+        if case .failure(let error) = result { throw error }
     }
 
     /// When the engine breaks the worker ends: its clients are told, then everything stops, and
     /// the supervisor starts another.
     private func watchEngine() {
-        engine.ended.whenFailure { [self] error in
+        Task {
+            guard case .failure(let error) = await engine.ended.wait() else { return }
             logger.critical("the engine failed", metadata: ["error": "\(error)"])
             service.enter(.failed)
-            Task {
-                await self.end(
-                    status: GRPCStatus(.internalError, "the engine failed: \(error)")
-                ) { _ in .now() }
-            }
+            await end(GRPCStatus(.internalError, "\(error)"), patience: .zero)
         }
     }
 
-    private func end(
-        status: GRPCStatus, deadline: (WorkerConfiguration) -> NIODeadline
-    ) async {
-        let deadline = deadline(configuration)
-        guard shutdownStep.begin() else {
+    private func end(_ status: GRPCStatus, patience: TimeAmount) async {
+        guard ending.begin() else {
             // A drain is under way. A second caller with less patience ends its requests.
-            if deadline <= .now() { service.tables.forEach { $0.failAll(status) } }
-            return await shutdownStep.wait()
+            if patience == .zero { cut.withLock { $0?() } }
+            return await ending.wait()
         }
-        service.enter(.draining)
-        service.tables.forEach { $0.refuse(with: status) }
-        health.close()
-        let cut = group.next().scheduleTask(deadline: deadline) { [service] in
+        let deadline = NIODeadline.now() + patience
+        let cutNow: @Sendable () -> Void = { [service] in
             service.tables.forEach { $0.failAll(status) }
         }
+        cut.withLock { $0 = cutNow }
+        service.enterUnlessFailed(.draining)
+        service.tables.forEach { $0.refuse(with: status) }
+        health.close()
+        if patience == .zero { cutNow() }
+        let timer = service.tables.first.scheduleTask(deadline: deadline) { cutNow() }
         // Calls get their status at the deadline; connections have a moment to deliver it.
         await server.drain(deadline: deadline + Self.deliveryTime)
-        cut.cancel()
+        timer.cancel()
+        cut.withLock { $0 = nil }
         await server.close()
         await metricsServer?.close()
         mailbox.post(.stop)
         await engine.join()
+        // What was put on the loops before must be done before they end.
+        await service.tables.settle()
         do {
             try await group.shutdownGracefully()
         } catch {
             logger.error("event loops did not end", metadata: ["error": "\(error)"])
         }
-        shutdownStep.finish()
+        ending.finish(())
     }
 
     /// How long a connection may take to deliver the last statuses.
@@ -241,17 +236,16 @@ package final class WorkerRuntime: Sendable {
     // MARK: Starting
 
     private static func startEngine(
-        _ configuration: WorkerConfiguration, _ wiring: EngineThread.Wiring,
-        _ eventLoop: any EventLoop
+        _ configuration: WorkerConfiguration, _ wiring: EngineThread.Wiring
     ) async throws(WorkerError) -> EngineThread {
         switch configuration.engine {
         case .llama(let settings):
-            return try await EngineThread.start(wiring: wiring, eventLoop: eventLoop) {
+            return try await EngineThread.start(wiring: wiring) {
                 () throws(WorkerError) in
                 try EngineThread.Setup.llama(settings, configuration)
             }
         case .simulated(let settings):
-            return try await EngineThread.start(wiring: wiring, eventLoop: eventLoop) {
+            return try await EngineThread.start(wiring: wiring) {
                 () throws(WorkerError) in
                 try EngineThread.Setup.simulated(settings, configuration, now: wiring.now)
             }

@@ -47,6 +47,11 @@ final class WorkerService: EngineService {
         self.phase.store(phase, ordering: .relaxed)
     }
 
+    /// From any thread. A broken engine stays broken.
+    func enterUnlessFailed(_ phase: Phase) {
+        _ = self.phase.compareExchange(expected: .serving, desired: phase, ordering: .relaxed)
+    }
+
     // MARK: Calls
 
     func generate(_ request: EngineGenerateRequest, _ call: EngineServerCall) {

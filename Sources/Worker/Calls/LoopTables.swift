@@ -27,6 +27,9 @@ struct LoopTables: Sendable {
         loops[loop].execute { body(table.value) }
     }
 
+    /// The first loop: what it puts on the others is done when `settle` returns.
+    var first: any EventLoop { loops[0] }
+
     /// The table of the loop that the caller runs on. A worker has few loops.
     func here(_ loop: any EventLoop) -> CallTable {
         for index in loops.indices where loops[index] === loop { return tables[index].value }
@@ -36,5 +39,15 @@ struct LoopTables: Sendable {
     /// Runs `body` on each table's loop, some time later.
     func forEach(_ body: @escaping @Sendable (CallTable) -> Void) {
         for (loop, table) in zip(loops, tables) { loop.execute { body(table.value) } }
+    }
+
+    /// Returns when everything that was put on the loops before has been done, and what that put
+    /// on later loops.
+    func settle() async {
+        for loop in loops {
+            await withCheckedContinuation { continuation in
+                loop.execute { continuation.resume() }
+            }
+        }
     }
 }

@@ -1,5 +1,4 @@
 import InferenceTypes
-import NIOCore
 import NIOPosix
 import Scheduling
 
@@ -30,35 +29,33 @@ struct EngineThread: Sendable {
     }
 
     let description: Description
-    /// Succeeds when the thread was told to stop, fails with `WorkerError` when the engine broke.
-    let ended: EventLoopFuture<EngineReport>
+    /// Success when the thread was told to stop, failure when the engine broke.
+    let ended: OneTime<Result<EngineReport, WorkerError>>
     private let pool: NIOThreadPool
 
     /// Returns when the engine is made and its loop runs; throws `WorkerError` when it cannot be.
     static func start<E: TimedEngine & ~Copyable & SendableMetatype>(
-        wiring: Wiring, eventLoop: any EventLoop,
+        wiring: Wiring,
         make: @escaping @Sendable () throws(WorkerError) -> Setup<E>
     ) async throws(WorkerError) -> EngineThread {
         let pool = NIOThreadPool(numberOfThreads: 1)
         pool.start()
-        let ready = eventLoop.makePromise(of: Description.self)
-        let ended = eventLoop.makePromise(of: EngineReport.self)
+        let ready = OneTime<Result<Description, WorkerError>>()
+        let ended = OneTime<Result<EngineReport, WorkerError>>()
         pool.submit { _ in
-            do {
+            do throws(WorkerError) {
                 let loop = try Self.makeLoop(wiring, make: make, ready: ready)
-                Self.run(loop, ended: ended)
+                ended.finish(Self.run(loop))
             } catch {
-                ended.fail(error)
-                ready.fail(error)
+                ready.finish(.failure(error))
             }
         }
-        do {
-            return EngineThread(
-                description: try await ready.futureResult.get(), ended: ended.futureResult,
-                pool: pool)
-        } catch {
+        switch await ready.wait() {
+        case .success(let description):
+            return EngineThread(description: description, ended: ended, pool: pool)
+        case .failure(let error):
             await join(pool)
-            throw error as? WorkerError ?? .engine(code: -1, message: "\(error)")
+            throw error
         }
     }
 
@@ -77,7 +74,7 @@ struct EngineThread: Sendable {
 
     private static func makeLoop<E: TimedEngine & ~Copyable & SendableMetatype>(
         _ wiring: Wiring, make: @Sendable () throws(WorkerError) -> Setup<E>,
-        ready: EventLoopPromise<Description>
+        ready: OneTime<Result<Description, WorkerError>>
     ) throws(WorkerError) -> EngineLoop<E> {
         let setup = try make()
         let description = Description(
@@ -89,24 +86,23 @@ struct EngineThread: Sendable {
         } catch {
             throw .setting(name: error.setting, value: error.value, allowed: error.allowed)
         }
-        ready.succeed(description)
+        ready.finish(.success(description))
         return EngineLoop(
             engine: setup.engine, scheduler: scheduler, mailbox: wiring.mailbox,
             ports: wiring.ports, metrics: wiring.metrics, now: wiring.now)
     }
 
-    private static func run<E: TimedEngine & ~Copyable & SendableMetatype>(
-        _ loop: consuming EngineLoop<E>, ended: EventLoopPromise<EngineReport>
-    ) {
+    private static func run<E: TimedEngine & ~Copyable>(
+        _ loop: consuming EngineLoop<E>
+    ) -> Result<EngineReport, WorkerError> {
         var loop = loop
         do throws(EngineError) {
-            ended.succeed(try loop.run())
+            return .success(try loop.run())
         } catch {
             switch error {
             case .failed(let code, let message):
-                ended.fail(WorkerError.engine(code: code, message: message))
-            case .noCacheSpace:
-                ended.fail(WorkerError.engine(code: 1, message: "no cache space"))
+                return .failure(.engine(code: code, message: message))
+            case .noCacheSpace: return .failure(.engine(code: 1, message: "no cache space"))
             }
         }
     }
