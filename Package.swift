@@ -150,7 +150,10 @@ let package = Package(
         tests("Gateway"),
         tests(
             "Worker",
-            ["Scheduling", "EngineProtocol", "HTTPTransport", "GRPC", "InferenceTypes", log] + nio),
+            [
+                "Scheduling", "EngineProtocol", "HTTPTransport", "GRPC", "InferenceTypes",
+                "Tokenization", "CLlama", log,
+            ] + nio),
         tests("InferenceAPI", nio, exclude: ["Corpus", "Fixtures"]),
         tests(
             "EngineProtocol",

@@ -149,4 +149,45 @@ import Testing
         mailbox.post(.stop)
         _ = try await task.value
     }
+
+    /// Breaks at its third step.
+    private struct BrittleEngine: TimedEngine {
+        var base: SimulatedEngine
+        var steps = 0
+        let decodeNanoseconds: Int64 = 0
+        var properties: EngineProperties { base.properties }
+
+        mutating func execute(_ plan: StepPlan) throws(EngineError) -> StepResult {
+            steps += 1
+            if steps == 3 { throw .failed(code: -3, message: "device lost") }
+            return try base.execute(plan)
+        }
+    }
+
+    @Test func anEngineThatBreaksTellsItsRequestsAndEndsTheLoop() throws {
+        let mailbox = EngineMailbox(submissionsMax: 10, batchesMax: 10, loops: 1)
+        let collector = Collector()
+        let properties = EngineProperties(
+            contextTokens: 512, cacheCells: 512, maxSequences: 4, batchTokens: 64,
+            vocabularySize: 1_000)
+        let engine = BrittleEngine(
+            base: SimulatedEngine(.init(properties: properties, generation: generation)))
+        var configuration = SchedulerConfiguration()
+        configuration.slots = 2
+        let now: @Sendable () -> Instant = { .zero }
+        var loop = EngineLoop(
+            engine: engine,
+            scheduler: try Scheduler(configuration: configuration, engine: properties),
+            mailbox: mailbox, ports: [collector.port(mailbox, loop: 0)],
+            metrics: WorkerMetrics { mailbox.report }, now: now)
+        #expect(mailbox.submit(.submit(SequenceKey(1), request(1, tokens: 50), deadline: nil)))
+        #expect(throws: EngineError.failed(code: -3, message: "device lost")) { try loop.run() }
+        let failures = collector.batches.withLock { batches in
+            batches.flatMap(\.events).compactMap { event in
+                if case .failed(let key, let failure) = event { (key, failure) } else { nil }
+            }
+        }
+        #expect(failures.map(\.0) == [SequenceKey(1)])
+        #expect(failures.first?.1 == .engine(code: -3, message: "device lost"))
+    }
 }
