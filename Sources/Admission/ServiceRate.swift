@@ -30,7 +30,7 @@ package struct ServiceRate: Sendable {
         return total < Double(Int64.max / 2) ? Int64(total) : Int64.max / 2
     }
 
-    /// What `retry-after` says, in whole seconds, 1...60: the time in which the queue is expected to
+    /// What `retry-after` says, in whole seconds, 1...60: the time in which the queue should
     /// have half drained, or 1 when nothing is known.
     package func retryAfterSeconds(waiting: Int) -> Int {
         guard let drain = drainNanoseconds(waiting: waiting) else { return 1 }

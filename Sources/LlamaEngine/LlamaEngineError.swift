@@ -4,7 +4,7 @@ package enum LlamaEngineError: Error, Hashable, Sendable {
     case invalidSetting(name: String, value: String, allowed: String)
     /// The file does not exist or may not be read; `code` is errno.
     case modelUnreadable(path: String, code: Int32)
-    /// The library refused the file: no GGUF, damaged, or an unknown architecture. The log has more.
+    /// The library refused the file: no GGUF, damaged, or of unknown architecture. See the log.
     case modelRejected(path: String)
     /// The model does not generate text token by token (an encoder, a diffusion model).
     case modelUnsupported(path: String, description: String)

@@ -2,7 +2,7 @@ import InferenceTypes
 
 /// Log probabilities are parallel arrays on the wire and one struct per token here.
 enum EngineLogprobs {
-    /// Entries beyond the shorter array have no meaning and are dropped. vLLM leaves out tokens that
+    /// Entries beyond the shorter array mean nothing and are dropped. vLLM leaves out tokens that
     /// have no value, and leaves `tops` empty when no alternatives were asked for.
     static func join(
         _ values: [Float], _ ids: [TokenID], _ tops: [[TokenLogprob.Alternative]]

@@ -5,7 +5,7 @@ package import NIOCore
 /// One `Generate` call on the server. Owned by its connection's loop, where all methods must be
 /// called; after the end they do nothing.
 ///
-/// Messages are those of vLLM's own servicer: while streaming, a chunk per batch of tokens, and at a
+/// Messages are those of vLLM's own servicer: while streaming, a chunk a batch of tokens, and at a
 /// choice's end a `Complete` that repeats the last chunk's tokens; otherwise one `Complete` per
 /// choice with all of them.
 package final class EngineServerCall {

@@ -78,7 +78,7 @@ package struct GRPCRouter: HTTPService {
         return call
     }
 
-    /// The HTTP status of a request that is not gRPC at all (gRPC over HTTP/2, "Requests"). The only
+    /// The HTTP status of a request that is not gRPC (gRPC over HTTP/2, "Requests"). The only
     /// HTTP statuses besides 200 that a gRPC server sends.
     private func httpRefusal(_ head: HTTPRequestHead, _ stream: HTTPServerStream) -> Int? {
         guard stream.isHTTP2 else { return 505 }

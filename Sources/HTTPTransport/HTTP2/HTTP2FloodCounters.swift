@@ -2,8 +2,8 @@ import NIOCore
 
 /// Counts the frames by which a peer can make us work for nothing.
 ///
-/// Each kind has an allowance of tokens: a frame takes one, useful traffic gives some back (a client
-/// that receives much DATA must send many WINDOW_UPDATEs), and every `HTTPLimits.floodWindow` fills
+/// Each kind has an allowance of tokens: a frame takes one, useful traffic gives some back (who
+/// receives much DATA must send many WINDOW_UPDATEs), and every `HTTPLimits.floodWindow` fills
 /// each allowance up to its base again. Pure: time is an argument. libnghttp2 1.52 has none of
 /// these limits but one for RST_STREAM.
 struct HTTP2FloodCounters {

@@ -77,8 +77,8 @@ extension SamplerScratch {
                 before += sum
                 continue
             }
-            for i in stride(from: row.block(index).lowerBound, to: row.block(index).upperBound, by: 8)
-            {
+            let block = row.block(index)
+            for i in stride(from: block.lowerBound, to: block.upperBound, by: 8) {
                 let weights = vectorExp((row.upToEight(i) - largest) * inverse)
                 for lane in 0..<min(8, row.count - i) where weights[lane] > 0 {
                     before += Double(weights[lane])
