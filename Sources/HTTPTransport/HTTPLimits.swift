@@ -62,7 +62,8 @@ package struct HTTPLimits: Sendable, Equatable {
     /// order to keep the connection. A longer body closes it.
     package var discardedBodyBytes = 256 << 10
     /// How long a refused client's bytes are still read and dropped, so that it sees the refusal
-    /// instead of a TCP reset.
+    /// instead of a TCP reset. HTTP/2: how long the rest of a request that was answered early may
+    /// come before its stream is reset.
     package var lingerTimeout = TimeAmount.seconds(2)
 
     // MARK: Output

@@ -52,11 +52,16 @@ import Testing
             let file = temporary("large")
             defer { try? FileManager.default.removeItem(atPath: file) }
             try Data(count: 3_000_000).write(to: URL(fileURLWithPath: file))
-            for extra in [[], ["-H", "Expect:"], ["-H", "Transfer-Encoding: chunked"]] {
+            for extra in [
+                [], ["-H", "Expect:"], ["-H", "Transfer-Encoding: chunked"],
+            ] {
                 #expect(
                     await curl(["--data-binary", "@\(file)", url] + extra) == "1.1 413 refused",
                     "\(extra)")
             }
+            #expect(
+                await curl("--http2-prior-knowledge", "--data-binary", "@\(file)", url)
+                    == "2 413 refused")
         }
     }
 
@@ -72,8 +77,12 @@ import Testing
                 let answer = await curl(
                     version, "--data-binary", "@\(file).gz", "-H", "content-encoding: gzip", url)
                 #expect(answer.hasSuffix("plain"))
-                let refused = await curl(version, "-d", "x", "-H", "content-encoding: br", url)
-                #expect(refused.hasSuffix(" 415 refused"))
+                for _ in 0..<20 {
+                    // Head and body often come apart: the answer must not depend on it.
+                    let refused = await curl(
+                        version, "-d", "x", "-H", "content-encoding: br", url)
+                    #expect(refused.hasSuffix(" 415 refused"), "\(version)")
+                }
                 let stream = await curl(version, "-N", url + "stream")
                 #expect(stream.hasSuffix(" 200 " + (0..<50).map { "data: \($0)\n\n" }.joined()))
             }

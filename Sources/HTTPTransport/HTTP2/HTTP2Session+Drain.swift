@@ -45,6 +45,13 @@ extension HTTP2Session {
             return
         }
         for stream in slab {
+            if let stream, let at = stream.answeredEarlyAt, !stream.isRemoteEnded,
+                now - at >= limits.lingerTimeout
+            {
+                stream.answeredEarlyAt = nil
+                submitRawReset(stream.id, .noError)
+                continue
+            }
             guard let stream, !stream.isRemoteEnded, !stream.isHeadSent,
                 stream.cutReason == nil, now - stream.progressAt >= limits.bodyTimeout
             else { continue }

@@ -302,9 +302,14 @@ final class HTTP2Session {
         case HTTP2FrameType.data, HTTP2FrameType.headers:
             guard header.flags & 0x1 != 0, let stream = stream(header.stream_id) else { return }
             stream.isLocalEnded = true
-            // The rest of the request is not wanted (RFC 9113 §8.1).
+            // The rest of the request is not wanted (RFC 9113 §8.1). A short one is let come: stock
+            // clients (curl 7.88) that meet the reset while they send lose the answer.
             if isServer && !stream.isRemoteEnded {
-                submitRawReset(header.stream_id, .noError)
+                if stream.receivedBytes > limits.bodyBytes {
+                    submitRawReset(header.stream_id, .noError)
+                } else {
+                    stream.answeredEarlyAt = now
+                }
             }
         case HTTP2FrameType.resetStream:
             let id = header.stream_id

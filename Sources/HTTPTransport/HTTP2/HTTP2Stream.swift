@@ -35,6 +35,9 @@ final class HTTP2Stream {
     private(set) var isWritable = true
     /// END_STREAM was sent.
     var isLocalEnded = false
+    /// When the answer was complete while the request was not (server). Its rest may come for
+    /// `HTTPLimits.lingerTimeout`, within the window that is open; then the stream is reset.
+    var answeredEarlyAt: NIODeadline?
     /// The final head is queued.
     private(set) var isHeadSent = false
     /// The answer has no body (HEAD, 204, 304): what is sent as body is dropped.
