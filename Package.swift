@@ -147,7 +147,7 @@ let package = Package(
             cxxSettings: [.unsafeFlags(["-Wno-deprecated-declarations"])]),
 
         // Tests.
-        tests("Gateway"),
+        tests("Gateway", ["Admission", "GRPC", "InferenceAPI", "InferenceTypes"]),
         tests(
             "Worker",
             [

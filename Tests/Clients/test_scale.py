@@ -46,12 +46,12 @@ def descriptors(pid):
 class Connection:
     """One HTTP/2 connection by hand: many streams, cancelled at will."""
 
-    def __init__(self, port):
+    def __init__(self, port, window=1 << 24):
         self.socket = socket.create_connection(("127.0.0.1", port))
         self.h2 = h2.connection.H2Connection(h2.config.H2Configuration(header_encoding="utf-8"))
         self.h2.initiate_connection()
         # Whole answers fit the windows, so nothing has to be given back.
-        self.h2.update_settings({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: 1 << 24})
+        self.h2.update_settings({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: window})
         self.h2.increment_flow_control_window(1 << 30)
         self.socket.sendall(self.h2.data_to_send())
         self.done = set()
@@ -166,3 +166,42 @@ def test_ten_thousand_cancelled_streams_leave_nothing(simulated):
     answer = httpx.post(f"{simulated.url}/v1/chat/completions",
                         json=body("Still there?", max_tokens=2), timeout=30)
     assert answer.status_code == 200
+
+
+def test_a_stalled_reader_parks_alone_and_loses_nothing(simulated):
+    tokens = 4000
+    stalled = Connection(simulated.port, window=1 << 12)
+    stream = stalled.open(body("Go.", stream=True, max_tokens=tokens, ignore_eos=True))
+    stalled.flush()
+    while len(stalled.texts.get(stream, b"")) < 1 << 12:
+        stalled.pump()
+    # Its window is full now. Others are served as if it were not there, and it stays parked.
+    other = Connection(simulated.port)
+    streams = [other.open(body("Go.", stream=True, max_tokens=200, ignore_eos=True))
+               for _ in range(20)]
+    other.flush()
+    while not other.done.issuperset(streams):
+        other.pump()
+    assert stream not in stalled.done
+    assert simulated.health()["requests"]["in_flight"] >= 1
+    # It reads again: everything is there, once, in order.
+    stalled.h2.increment_flow_control_window(1 << 24, stream)
+    stalled.flush()
+    while stream not in stalled.done:
+        stalled.pump()
+    text = bytes(stalled.texts[stream])
+    assert text.endswith(b"data: [DONE]\n\n")
+    reference = Connection(simulated.port)
+    again = reference.open(body("Go.", stream=True, max_tokens=tokens, ignore_eos=True))
+    reference.flush()
+    while again not in reference.done:
+        reference.pump()
+    assert contents(text) == contents(bytes(reference.texts[again]))
+    simulated.wait_idle()
+
+
+def contents(text):
+    return "".join(
+        json.loads(line[6:])["choices"][0]["delta"].get("content", "")
+        for line in text.decode().split("\n")
+        if line.startswith("data: {"))
