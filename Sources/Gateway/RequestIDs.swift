@@ -18,9 +18,10 @@ final class RequestIDs: Sendable {
 
     func next() -> String {
         let number = counter.wrappingAdd(2, ordering: .relaxed).newValue
-        return Identifier.request((
-            SeededGenerator.value(seed: seed, counter: number),
-            SeededGenerator.value(seed: seed, counter: number &+ 1)
-        ))
+        return Identifier.request(
+            (
+                SeededGenerator.value(seed: seed, counter: number),
+                SeededGenerator.value(seed: seed, counter: number &+ 1)
+            ))
     }
 }

@@ -57,12 +57,18 @@ struct ServeCommand: AsyncParsableCommand {
         var arguments = ["--model", gateway.model, "--engine", engine]
         if let name = gateway.modelName { arguments += ["--model-name", name] }
         if let slots { arguments += ["--slots", "\(slots)"] }
-        let cores = ProcessInfo.processInfo.activeProcessorCount
-        arguments += ["--threads", "\(threads ?? max(1, cores / workers))"]
+        arguments += ["--threads", "\(threads ?? defaultThreads)"]
         if let context { arguments += ["--context", "\(context)"] }
         if let itlTargetMs { arguments += ["--itl-target-ms", "\(itlTargetMs)"] }
         arguments += ["--drain-seconds", "\(gateway.drainSeconds)"]
         return arguments + workerArguments
+    }
+
+    /// The cores shared between the workers; from three cores on, one is left to the gateway,
+    /// since engine threads that wait for a core stall the whole step.
+    private var defaultThreads: Int {
+        let cores = ProcessInfo.processInfo.activeProcessorCount
+        return max(1, (cores > 2 ? cores - 1 : cores) / workers)
     }
 
     private static func executable() throws -> String {

@@ -6,6 +6,7 @@ struct Switchyard: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "switchyard",
         abstract: "An inference gateway: chat clients in front, batched workers behind.",
+        version: "0.1.0",
         subcommands: [
             ServeCommand.self, GatewayCommand.self, WorkerCommand.self, QuantizeCommand.self,
         ])

@@ -90,7 +90,8 @@ struct EngineLoop<E: TimedEngine & ~Copyable>: ~Copyable {
             post(expired + scheduler.expire(now: instant), at: instant)
             // Requests that nobody reads still have deadlines.
             let load = scheduler.load
-            let timeout = load.running + load.waiting > 0 ? EngineLoopLimits.lookSeconds : nil
+            let unfinished = load.running + load.waiting + load.parked
+            let timeout = unfinished > 0 ? EngineLoopLimits.lookSeconds : nil
             return .mail(timeoutSeconds: timeout)
         }
         let started = now()
