@@ -259,7 +259,7 @@ export SWITCHYARD_LLAMA_PREFIX=$prefix
 export SWITCHYARD_MODEL=$model
 export SWITCHYARD_TEST_MODEL=$model
 export SWITCHYARD_CLIENTS=$clients
-SWIFT_LINK_FLAGS="-Xlinker -rpath -Xlinker $prefix/lib"
+export SWIFT_LINK_FLAGS="-Xlinker -rpath -Xlinker $prefix/lib"
 ENV
     mv "$new" .build-env
 }
