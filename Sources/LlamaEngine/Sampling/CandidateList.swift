@@ -37,21 +37,6 @@ struct CandidateList {
         items.removeAll { $0.logit < threshold }
     }
 
-    /// Orders the candidates whose logit is under `boundary` behind the others, both parts in
-    /// their present order, and the lower part by rank. Returns where it starts.
-    mutating func sortTail(below boundary: Float) -> Int {
-        var head: [Candidate] = []
-        var tail: [Candidate] = []
-        head.reserveCapacity(items.count)
-        for item in items {
-            if item.logit >= boundary { head.append(item) } else { tail.append(item) }
-        }
-        let start = head.count
-        tail.sort(by: Candidate.precedes)
-        items = head + tail
-        return start
-    }
-
     /// Computes `weights`: e^((logit - largest) * inverseTemperature). Returns their sum.
     mutating func weigh(largest: Float, inverseTemperature: Float) -> Double {
         weights.removeAll(keepingCapacity: true)
@@ -71,17 +56,17 @@ struct CandidateList {
         return sum
     }
 
-    /// Drops what follows the shortest run from `start` that, with all before it, weighs at least
-    /// `mass`. Needs `weigh`. Returns the weight kept.
-    mutating func cut(from start: Int, mass: Double) -> Double {
+    /// Drops what follows the shortest run that weighs at least `mass`. Needs `weigh`. Returns the
+    /// weight kept.
+    mutating func cut(mass: Double) -> Double {
         var sum = 0.0
         for index in 0..<items.count {
-            sum += Double(weights[index])
-            if index >= start - 1, sum >= mass {
-                items.removeLast(items.count - index - 1)
-                weights.removeLast(weights.count - index - 1)
+            if sum >= mass {
+                items.removeLast(items.count - index)
+                weights.removeLast(weights.count - index)
                 return sum
             }
+            sum += Double(weights[index])
         }
         return sum
     }

@@ -31,13 +31,17 @@ extension SamplerScratch {
         if topK {
             gatherLargest(parameters.topK, of: row)
             var sum = candidates.weigh(largest: largest, inverseTemperature: inverse)
-            if topP { sum = candidates.cut(from: 0, mass: Double(parameters.topP) * sum) }
-            return finish(largest, inverse, minLogit, unit, sum)
+            if topP { sum = candidates.cut(mass: Double(parameters.topP) * sum) }
+            if minLogit > -.infinity {
+                candidates.drop(below: minLogit)
+                sum = candidates.weigh(largest: largest, inverseTemperature: inverse)
+            }
+            return candidates.pick(unit * sum)
         }
         if topP {
-            let sum = gatherNucleus(
-                of: row, largest: largest, inverse: inverse, fraction: parameters.topP)
-            return finish(largest, inverse, minLogit, unit, sum)
+            return drawNucleus(
+                row, largest: largest, inverse: inverse, fraction: parameters.topP,
+                minWeight: parameters.minP, unit: unit)
         }
         if parameters.minP > 0 {
             gather(from: minLogit, of: row)
@@ -50,17 +54,6 @@ extension SamplerScratch {
     /// Scaled by temperature, min-p keeps logits of at least the best plus this.
     private func minPOffset(_ parameters: SamplingParameters) -> Float {
         parameters.minP > 0 ? naturalLogarithm(parameters.minP) : -.infinity
-    }
-
-    private mutating func finish(
-        _ largest: Float, _ inverse: Float, _ minLogit: Float, _ unit: Double, _ sum: Double
-    ) -> Int32 {
-        var sum = sum
-        if minLogit > -.infinity {
-            candidates.drop(below: minLogit)
-            sum = candidates.weigh(largest: largest, inverseTemperature: inverse)
-        }
-        return candidates.pick(unit * sum)
     }
 
     /// Two passes: block sums, then the block that the target falls into.

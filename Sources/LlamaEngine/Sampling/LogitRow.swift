@@ -45,6 +45,14 @@
         return unsafe UnsafeRawPointer(base + index).loadUnaligned(as: SIMD8<Float>.self)
     }
 
+    /// Replaces eight values from `index` on, which must all exist.
+    @inline(__always)
+    func set(_ values: SIMD8<Float>, at index: Int) {
+        assert(index + 8 <= count)
+        unsafe UnsafeMutableRawPointer(base + index).storeBytes(
+            of: values, as: SIMD8<Float>.self)
+    }
+
     /// Up to eight values from `index` on; lanes past the row's end are -infinity.
     @inline(__always)
     func upToEight(_ index: Int) -> SIMD8<Float> {

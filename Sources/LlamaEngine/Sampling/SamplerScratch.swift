@@ -6,9 +6,8 @@ struct SamplerScratch {
     var blockSums: [Double] = []
     /// Tokens kept by truncation with their logits and weights, parallel arrays.
     var candidates = CandidateList()
-    /// Bucket counts and weights of `Nucleus`.
-    var bucketCounts: [Int32] = []
-    var bucketSums: [Double] = []
+    /// Each token's weight, whole blocks; see `drawNucleus`.
+    var weights: [Float] = []
     /// A copy of the row as the model gave it, where log probabilities are asked for.
     private(set) var original: [Float] = []
 
@@ -69,7 +68,7 @@ struct SamplerScratch {
             sorted.sort(by: >)
             threshold = sorted[limit - 1]
         } else if limit < row.count {
-            threshold = thresholdByHistogram(keeping: limit, of: row)
+            threshold = thresholdByBisection(keeping: limit, of: row)
         }
         gather(from: threshold, of: row)
         candidates.sort()
@@ -88,27 +87,38 @@ struct SamplerScratch {
         }
     }
 
-    /// A lower bound of the `limit`-th largest value with few values between: 1024 equal buckets
-    /// between the least and the largest number.
-    private mutating func thresholdByHistogram(keeping limit: Int, of row: LogitRow) -> Float {
+    /// A lower bound of the `limit`-th largest value with few values between, by bisection.
+    private func thresholdByBisection(keeping limit: Int, of row: LogitRow) -> Float {
         let largest = blockMaxima.max() ?? -.infinity
-        var least = largest
-        for i in 0..<row.count where row[i] < least && row[i] > -.infinity { least = row[i] }
-        guard largest > least else { return -.infinity }
-        let buckets = 1024
-        let scale = Float(buckets - 1) / (largest - least)
-        guard scale.isFinite else { return -.infinity }
-        bucketCounts.removeAll(keepingCapacity: true)
-        bucketCounts.append(contentsOf: repeatElement(0, count: buckets))
-        for i in 0..<row.count where row[i] >= least {
-            bucketCounts[min(buckets - 1, Int((largest - row[i]) * scale))] += 1
+        guard largest > -.infinity && largest < .infinity else { return -.infinity }
+        var depth: Float = 4
+        while valueCount(of: row, from: largest - depth) < limit {
+            depth *= 2
+            // Deeper values cannot be drawn; whoever wants them ranked pays for a sort.
+            if depth > 1000 { return -.infinity }
         }
-        var kept = 0
-        for (bucket, count) in bucketCounts.enumerated() {
-            kept += Int(count)
-            // One bucket's width of slack covers the rounding of the division.
-            if kept >= limit { return largest - Float(bucket + 2) / scale }
+        var high: Float = 0
+        for _ in 0..<12 {
+            let middle = (depth + high) / 2
+            let count = valueCount(of: row, from: largest - middle)
+            if count >= limit { depth = middle } else { high = middle }
+            if count >= limit && count <= limit + limit / 8 { break }
         }
-        return -.infinity
+        return largest - depth
+    }
+
+    /// How many values are at least `least`.
+    private func valueCount(of row: LogitRow, from least: Float) -> Int {
+        var total = 0
+        for (index, blockMax) in blockMaxima.enumerated() where blockMax >= least {
+            var count = SIMD8<Float>(repeating: 0)
+            let block = row.block(index)
+            for i in stride(from: block.lowerBound, to: block.upperBound, by: 8) {
+                let one = SIMD8<Float>(repeating: 1)
+                count += one.replacing(with: 0, where: row.upToEight(i) .< least)
+            }
+            total += Int(horizontalSum(count))
+        }
+        return total
     }
 }
