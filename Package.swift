@@ -158,7 +158,7 @@ let package = Package(
         tests(
             "EngineProtocol",
             ["EngineProto", "GRPC", "HTTPTransport", "InferenceTypes", protobuf] + nio,
-            exclude: ["Python"]),
+            exclude: ["Corpus", "Python"]),
         tests("GRPC", ["HTTPTransport"] + nio, exclude: ["Corpus"]),
         tests(
             "HTTPTransport",

@@ -129,6 +129,18 @@ import Testing
         #expect(chunk.logprobs?.first?.top.map(\.token) == [7, 8, 5])
     }
 
+    @Test func replaysTheCorpus() throws {
+        let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+            .appendingPathComponent("Corpus")
+        let names = try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
+        #expect(names.count >= 14)
+        for name in names {
+            let bytes = Array(try Data(contentsOf: folder.appendingPathComponent(name)))
+            // Each file cut at every length, too.
+            for length in 0...bytes.count { fuzzEngineResponse(Array(bytes[..<length])) }
+        }
+    }
+
     @Test func varintSizesAreExact() {
         for shift in 0..<64 {
             for value in [UInt64(1) << shift, (UInt64(1) << shift) &- 1, ~0 >> shift] {

@@ -10,8 +10,19 @@ package struct EngineConnectionConfiguration: Sendable, Equatable {
     /// Deadline of the calls that only ask (health, information, loads, abort), in nanoseconds.
     package var controlTimeoutNanoseconds: Int64
 
+    /// Bytes of tokens that a worker may send ahead of a reader who does not consume: about 800
+    /// tokens. Each becomes some ten times larger on its way to the client.
+    package static let streamWindowBytes = 16 << 10
+
+    /// The transport's defaults, with `streamWindowBytes` for each call.
+    package static var defaultTransport: HTTP2ClientConfiguration {
+        var transport = HTTP2ClientConfiguration()
+        transport.limits.streamWindowBytes = streamWindowBytes
+        return transport
+    }
+
     package init(
-        transport: HTTP2ClientConfiguration = HTTP2ClientConfiguration(),
+        transport: HTTP2ClientConfiguration = defaultTransport,
         calls: GRPCConfiguration = GRPCConfiguration(),
         controlTimeoutNanoseconds: Int64 = 5_000_000_000
     ) {

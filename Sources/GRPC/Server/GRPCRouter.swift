@@ -78,8 +78,8 @@ package struct GRPCRouter: HTTPService {
         return call
     }
 
-    /// The HTTP status of a request that is not gRPC (gRPC over HTTP/2, "Requests"). The only
-    /// HTTP statuses besides 200 that a gRPC server sends.
+    /// The HTTP status of a request that is not gRPC at all (gRPC over HTTP/2, "Requests"). The
+    /// only HTTP statuses besides 200 that a gRPC server sends.
     private func httpRefusal(_ head: HTTPRequestHead, _ stream: HTTPServerStream) -> Int? {
         guard stream.isHTTP2 else { return 505 }
         guard head.method == "POST" else { return 405 }
