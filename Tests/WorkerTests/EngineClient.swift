@@ -13,7 +13,6 @@ struct Outcome: Sendable {
     var logprobs: [TokenLogprob] = []
     var finish: EngineFinish?
     var failure: GRPCStatus?
-    var firstToken: NIODeadline?
     var end = NIODeadline.now()
 }
 
@@ -133,7 +132,6 @@ private final class StreamRecorder: EngineStreamReceiver {
     }
 
     func received(_ tokens: EngineTokens) {
-        if outcome.firstToken == nil { outcome.firstToken = .now() }
         outcome.tokens += tokens.tokens
         outcome.logprobs += tokens.logprobs ?? []
         if consumes { call?.consume() }

@@ -80,8 +80,8 @@ struct LlamaWorkerTests {
             #expect(outcome.finish?.usage.completionTokens == 24)
             #expect(outcome.logprobs.count == (number % 2 == 0 ? 24 : 0))
         }
-        let loads = try await client.loads()
-        #expect(loads.runningRequests == 0)
+        // The report follows the last token by a step; the test's time limit is the bound.
+        while try await client.loads().runningRequests > 0 {}
         #expect(worker.engineTime.decodeNanoseconds > 0)
         #expect(worker.engineTime.decodeNanoseconds <= worker.engineTime.busyNanoseconds)
         await worker.shutdown()

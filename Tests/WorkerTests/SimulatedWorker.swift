@@ -11,9 +11,14 @@ struct SimulatedWorker: Sendable {
     let settings: WorkerConfiguration.SimulatedSettings
     private let folder: String
 
+    /// More tokens than a test lives to see: what runs with it ends only by what the test does, so
+    /// no test depends on how fast the machine is.
+    static let unending = 2_000_000
+
+    /// - Parameter isUnending: the context has room for `unending` tokens.
     static func start(
         slots: Int = 8, stepTime: WorkerConfiguration.SimulatedSettings.StepTime = .atWill,
-        _ change: (inout WorkerConfiguration) -> Void = { _ in }
+        isUnending: Bool = false, _ change: (inout WorkerConfiguration) -> Void = { _ in }
     ) async throws -> SimulatedWorker {
         let folder = NSTemporaryDirectory() + "sy-\(UUID().uuidString.prefix(8))"
         try FileManager.default.createDirectory(
@@ -23,6 +28,7 @@ struct SimulatedWorker: Sendable {
         settings.vocabularySize = 1_000
         settings.seed = 42
         settings.verifiesPlans = true
+        if isUnending { settings.contextTokens = 32 * unending }
         var configuration = WorkerConfiguration(
             engine: .simulated(settings), listen: .unix(path: folder + "/w.sock"))
         configuration.slots = slots
