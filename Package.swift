@@ -163,7 +163,7 @@ let package = Package(
         tests(
             "HTTPTransport",
             nio + [
-                "Compression", .product(name: "NIOEmbedded", package: "swift-nio"),
+                "Compression", log, .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "NIOTLS", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ],

@@ -203,7 +203,7 @@ final class HTTP2ConnectionHandler: ChannelDuplexHandler {
             return
         }
         if session.isDirty || session.failure != nil { flush() }
-        guard let keepalive else { return }
+        guard let keepalive, session.hasSettings else { return }
         if let keepaliveSentAt {
             if now - keepaliveSentAt >= keepalive.timeout { abandon(.timeout) }
         } else if now - session.receivedAt >= keepalive.interval {

@@ -111,10 +111,8 @@ final class HTTP2Session {
         defer { unsafe nghttp2_option_del(options) }
         unsafe nghttp2_option_set_no_auto_window_update(options, 1)
         unsafe nghttp2_option_set_no_closed_streams(options, 1)
-        // Our own counter of resets has the lower or the configured limit; this one would cut a
-        // trusted peer off at 1,000.
-        let resets = UInt64(max(limits.resetsPerWindow, 1))
-        unsafe nghttp2_option_set_stream_reset_rate_limit(options, resets * 2, resets)
+        // Our own counter replaces this one, which gives no credit for streams that end well.
+        unsafe nghttp2_option_set_stream_reset_rate_limit(options, 1 << 32, 1 << 32)
         let table = unsafe HTTP2Callbacks.table
         // Both return 0 or NGHTTP2_ERR_NOMEM.
         let result =
