@@ -185,13 +185,21 @@ def gateway():
     cost = process(one, "gateway", "succeeded")
     row(
         "chats of 1 token per CPU second", [1e6 / cost if cost else None], 1, note=failures(one))
-    heading("256 streams, CPU us per token", ["gateway", "worker", "tokens/s"])
+    heading(
+        "256 streams, CPU us per token",
+        ["gateway", "alone", "worker", "generator", "tokens/s"])
+    total, each = process(streams, "gateway", "outputTokens"), of(streams, "outputTokens")
+    requests = of(streams, "succeeded")
+    # Without template, tokenizing and admission, which a request of one token has as well.
+    alone = total - cost * requests / each if total and cost else None
     row(
         "switchyard",
         [
-            process(streams, "gateway", "outputTokens"), process(streams, "worker", "outputTokens"),
+            total, alone, process(streams, "worker", "outputTokens"),
+            median([r["generatorCPUSeconds"] * 1e6 / r["outputTokens"] for r in streams]),
             of(streams, "outputTokensPerSecond"),
         ], 2, note=failures(streams))
+    print("  alone: less what as many requests of one token cost")
     for report in streams:
         for warning in report["warnings"]:
             print(f"  note: {warning}")

@@ -68,7 +68,10 @@ trap cleanup EXIT
 say() { echo "bench: $*" >&2; }
 
 free_port() {
-    python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+    python3 -c 'import socket
+s = socket.socket()
+s.bind(("127.0.0.1", 0))
+print(s.getsockname()[1])'
 }
 
 # start NAME COMMAND...: runs a server in the background; its pid is in $started.
@@ -195,7 +198,7 @@ engine_part() {
 
 # small NAME PID URL ROUND: GET requests, many in flight; writes requests and CPU seconds.
 small() {
-    local requests=$((30000 * scale)) before after succeeded
+    local requests=$((40000 * scale)) before after succeeded
     before=$(cpu "$2")
     h2load -n "$requests" -c 4 -m 32 "$3" >"$work/h2load-$1-$4.txt"
     after=$(cpu "$2")
@@ -205,7 +208,9 @@ small() {
 
 gateway_part() {
     local round root=$work/www nghttpd url file_port
-    start_serve simulated --engine simulated --slots 256 --context 262144 \
+    # A token that a client sees is the cost to learn, so answers are long: the prompts' templates
+    # and tokens cost as much as 100 of them.
+    start_serve simulated --engine simulated --slots 256 --context 294912 \
         --worker-argument=--step-time --worker-argument=at-will
     url=http://127.0.0.1:$serve_port
     mkdir -p "$root"
@@ -223,8 +228,9 @@ gateway_part() {
             --requests $((2000 * scale)) --max-tokens 1 --prompt-tokens 20 --seed "$round" \
             --pid "gateway=$gateway" --pid "worker=$worker"
         drive "streams-$round" "$url" --concurrency 256 --connections 4 \
-            --requests $((512 * scale)) --max-tokens 256 --ignore-eos --prompt-tokens 20 \
-            --seed "$round" --pid "gateway=$gateway" --pid "worker=$worker"
+            --requests $((scale > 1 ? 512 : 256)) --max-tokens 1024 --ignore-eos \
+            --prompt-tokens 20 --seed "$round" \
+            --pid "gateway=$gateway" --pid "worker=$worker"
     done
     stop "$gateway"
     stop "$nghttpd"
@@ -236,11 +242,14 @@ load_before=$(cut -d' ' -f1 /proc/loadavg)
 [ "$only" = engine ] || gateway_part
 
 report() {
-    echo "switchyard bench, $started_at, commit $(git rev-parse --short HEAD 2>/dev/null || echo ?)"
+    local commit
+    commit=$(git rev-parse --short HEAD 2>/dev/null || echo unknown)
+    echo "switchyard bench, $started_at, commit $commit"
     echo "machine: $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), $(nproc) cores," \
         "load average at the start $load_before"
-    echo "settings: $(basename "$model"), $threads threads, $slots slots of $context_per_slot tokens," \
-        "prompts of $prompt_tokens words, $answer_tokens tokens out, temperature 0, $rounds rounds"
+    echo "settings: $(basename "$model"), $threads threads, $slots slots of" \
+        "$context_per_slot tokens, prompts of $prompt_tokens words, $answer_tokens tokens out," \
+        "temperature 0, $rounds rounds"
     awk -v load="$load_before" 'BEGIN { exit !(load > 1) }' &&
         echo "WARNING: the machine was busy with something else; do not trust these figures"
     python3 scripts/bench-report.py "$work"
