@@ -19,6 +19,19 @@ def client(server):
     return openai.OpenAI(base_url=f"{server.url}/v1", api_key="unused", max_retries=0)
 
 
+@pytest.fixture(scope="module")
+def repeating_client(launch_module):
+    """Of a server that computes the same prompt in the same way each time.
+
+    With a part of it from the cache fewer tokens are computed at once, by other kernels, which
+    round differently; where two tokens are equally good that changes the answer.
+    """
+    server = launch_module(
+        "--model-name", "smollm2", "--slots", "4", "--worker-argument=--no-prefix-reuse",
+        "--worker-argument=--prefill-chunk", "--worker-argument=64").wait_ready()
+    return openai.OpenAI(base_url=f"{server.url}/v1", api_key="unused", max_retries=0)
+
+
 def stream_text(client, **request):
     text, finish = "", None
     for chunk in client.chat.completions.create(stream=True, **request):
@@ -29,14 +42,14 @@ def stream_text(client, **request):
 
 
 @pytest.mark.parametrize("prompt", PROMPTS)
-def test_streamed_text_equals_unstreamed_text(client, prompt):
+def test_streamed_text_equals_unstreamed_text(repeating_client, prompt):
     request = body(prompt, max_tokens=48)
-    whole = client.chat.completions.create(**request)
+    whole = repeating_client.chat.completions.create(**request)
     assert whole.object == "chat.completion"
     assert whole.choices[0].message.role == "assistant"
     assert whole.choices[0].finish_reason in ("stop", "length")
     assert whole.usage.total_tokens == whole.usage.prompt_tokens + whole.usage.completion_tokens
-    text, finish = stream_text(client, **request)
+    text, finish = stream_text(repeating_client, **request)
     assert text == whole.choices[0].message.content
     assert finish == whole.choices[0].finish_reason
 
@@ -89,11 +102,11 @@ def test_several_choices_differ_and_are_complete(client):
     assert all(parts)
 
 
-def test_a_seed_repeats_itself(client):
+def test_a_seed_repeats_itself(repeating_client):
     request = body("Invent a name.", temperature=1, seed=1234, max_tokens=24)
-    first = client.chat.completions.create(**request).choices[0].message.content
-    again = client.chat.completions.create(**request).choices[0].message.content
-    other = client.chat.completions.create(
+    first = repeating_client.chat.completions.create(**request).choices[0].message.content
+    again = repeating_client.chat.completions.create(**request).choices[0].message.content
+    other = repeating_client.chat.completions.create(
         **{**request, "seed": 99}).choices[0].message.content
     assert first == again
     assert first != other
@@ -148,7 +161,7 @@ def test_models(client):
 @pytest.mark.parametrize("fields, param", [
     ({"messages": []}, "messages"),
     ({"temperature": 3}, "temperature"),
-    ({"top_p": 0}, "top_p"),
+    ({"top_p": 1.5}, "top_p"),
     ({"n": 0}, "n"),
     ({"stop": ["x"] * 17}, "stop"),
     ({"top_logprobs": 3}, "top_logprobs"),
