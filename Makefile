@@ -37,8 +37,8 @@ format:  ## format all Swift sources in place
 fuzz: bootstrap  ## fuzz every parser of network bytes (SECONDS_EACH=300)
 	@$(ENVIRONMENT) && scripts/fuzz.sh "$${SECONDS_EACH:-300}"
 
-sanitize: bootstrap  ## run the unit tests under the address sanitizer
-	@$(ENVIRONMENT) && swift test --sanitize address --scratch-path .build-asan $$SWIFT_LINK_FLAGS
+sanitize: bootstrap  ## run the tests of the C boundary under the address sanitizer
+	@$(ENVIRONMENT) && scripts/sanitize.sh
 
 clean:  ## remove what was built in this folder (the libraries and the model stay)
 	@rm -rf .build .build-* .build-env

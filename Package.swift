@@ -3,6 +3,14 @@ import PackageDescription
 
 // Imports point only downwards; ARCHITECTURE.md draws the graph and says what it forbids.
 
+/// Set by scripts/fuzz.sh and scripts/sanitize.sh. Our targets are instrumented and keep their
+/// assertions; dependencies are built as always, so that neither takes half an hour.
+let isFuzzing = Context.environment["FUZZ"] != nil
+let isSanitizing = Context.environment["SANITIZE"] != nil
+let sanitizers = isFuzzing ? "-sanitize=fuzzer,address" : "-sanitize=address"
+let instrumentation: [SwiftSetting] =
+    isFuzzing || isSanitizing ? [.unsafeFlags([sanitizers, "-assert-config", "Debug"])] : []
+
 /// Settings of every hand-written target: Swift 6 mode, warnings as errors, each unsafe
 /// expression marked, and imports internal unless a signature needs more.
 let strict: [SwiftSetting] = [
@@ -11,7 +19,7 @@ let strict: [SwiftSetting] = [
     .strictMemorySafety(),
     .enableUpcomingFeature("InternalImportsByDefault"),
     .enableUpcomingFeature("ExistentialAny"),
-]
+] + instrumentation
 
 let nio: [Target.Dependency] = [
     .product(name: "NIOCore", package: "swift-nio"),
@@ -38,8 +46,24 @@ func tests(
         name: "\(name)Tests",
         dependencies: [.init(stringLiteral: name)] + dependencies,
         exclude: exclude,
-        swiftSettings: [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)])
+        swiftSettings: [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)],
+        linkerSettings: isSanitizing ? [.unsafeFlags([sanitizers])] : [])
 }
+
+/// libFuzzer's runtime brings a `main` that only lld lets the target's own one replace.
+func fuzzer(_ name: String, _ target: String) -> Target {
+    .executableTarget(
+        name: "Fuzz\(name)", dependencies: ["FuzzDriver", .init(stringLiteral: target)],
+        path: "Fuzz/Fuzz\(name)", swiftSettings: [.swiftLanguageMode(.v6)],
+        linkerSettings: [.unsafeFlags([sanitizers, "-use-ld=lld"])])
+}
+
+let fuzzers: [Target] = [
+    .target(
+        name: "FuzzDriver", path: "Fuzz/FuzzDriver", swiftSettings: [.swiftLanguageMode(.v6)]),
+    fuzzer("HTTP2", "HTTPTransport"), fuzzer("HTTP1", "HTTPTransport"),
+    fuzzer("JSON", "InferenceAPI"), fuzzer("GRPC", "GRPC"), fuzzer("Engine", "EngineProtocol"),
+]
 
 let package = Package(
     name: "switchyard",
@@ -144,7 +168,10 @@ let package = Package(
         .systemLibrary(name: "CLlamaCommon", pkgConfig: "llama-common"),
         .target(
             name: "CLlamaChat", dependencies: ["CLlamaCommon"],
-            cxxSettings: [.unsafeFlags(["-Wno-deprecated-declarations"])]),
+            cxxSettings: [
+                .unsafeFlags(
+                    ["-Wno-deprecated-declarations"] + (isSanitizing ? ["-fsanitize=address"] : []))
+            ]),
 
         // Tests.
         tests("Gateway", ["Admission", "GRPC", "InferenceAPI", "InferenceTypes"]),
@@ -176,6 +203,17 @@ let package = Package(
             name: "LoadTests", dependencies: ["LoadGenerator"],
             swiftSettings: [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]),
         .testTarget(name: "TidyTests", swiftSettings: [.swiftLanguageMode(.v6)]),
-    ],
+    ] + (isFuzzing ? fuzzers : []),
     cxxLanguageStandard: .cxx17
 )
+
+// The sanitizer is for what calls C; nothing else is built then.
+if isSanitizing {
+    let programs = ["switchyard", "switchyard-load", "Gateway", "Worker"]
+    let tested = ["HTTPTransport", "Compression", "Tokenization", "LlamaEngine"]
+    package.products = []
+    package.targets.removeAll { target in
+        target.type == .test
+            ? !tested.contains { target.name == "\($0)Tests" } : programs.contains(target.name)
+    }
+}

@@ -61,7 +61,7 @@ private final class FuzzedService: HTTPService, @unchecked Sendable {
             }
             outcome.closesConnection = !channel.isActive
             while let answer = try channel.readOutbound(as: ByteBuffer.self) {
-                outcome.answers += comparable(String(buffer: answer))
+                outcome.answers += comparable(latin1(answer))
             }
         } catch {
             preconditionFailure("\(error) left the pipeline")
@@ -72,6 +72,8 @@ private final class FuzzedService: HTTPService, @unchecked Sendable {
             precondition(exchange.closed == 1, "closed \(exchange.closed) times")
             outcome.requests.append(exchange.text)
         }
+        // Exchange, stream, connection and service hold each other.
+        service.exchanges.removeAll()
         return outcome
     }
 
@@ -99,6 +101,7 @@ private final class FuzzedService: HTTPService, @unchecked Sendable {
 private final class FuzzedExchange: HTTPServerStreamReceiver {
     private let stream: HTTPServerStream
     private let manner: FuzzedService.Manner
+    private let head: String
     private(set) var text: String
     private(set) var closed = 0
     private var ended = false
@@ -108,7 +111,8 @@ private final class FuzzedExchange: HTTPServerStreamReceiver {
     ) {
         self.stream = stream
         self.manner = manner
-        text = "\(head.method) \(head.authority) \(head.path) \(head.fields.list)"
+        self.head = "\(head.method) \(head.authority) \(head.path) \(head.fields.list)"
+        text = self.head
     }
 
     func answer() {
@@ -123,7 +127,7 @@ private final class FuzzedExchange: HTTPServerStreamReceiver {
     func received(_ bytes: ByteBuffer) {
         precondition(closed == 0 && !ended, "a body after its end")
         precondition(bytes.readableBytes > 0, "an empty piece of body")
-        text += String(buffer: bytes)
+        text += latin1(bytes)
         stream.consume(bytes.readableBytes)
     }
 
@@ -136,8 +140,14 @@ private final class FuzzedExchange: HTTPServerStreamReceiver {
 
     func closed(_ error: HTTPStreamError?) {
         closed += 1
-        text += error.map { "\($0)" } ?? "ok"
+        // How much of a body came before its refusal depends on the cut.
+        text = error.map { "\(head)\($0)" } ?? "\(text)ok"
         stream.consume(1)
         stream.send(ByteBuffer(string: "late"), end: true)
     }
+}
+
+/// One character per byte, so that a cut inside of a UTF-8 sequence changes nothing.
+private func latin1(_ bytes: ByteBuffer) -> String {
+    String(String.UnicodeScalarView(bytes.readableBytesView.map { Unicode.Scalar($0) }))
 }

@@ -17,6 +17,7 @@ import Testing
         let corpus = try corpus()
         #expect(corpus.count >= 80)
         for bytes in corpus {
+            fuzzHTTP1(bytes)
             // Every manner of answering, several cuts.
             for choice in stride(from: UInt8(0), to: 255, by: 17) {
                 fuzzHTTP1([choice] + bytes.dropFirst())
