@@ -77,7 +77,8 @@ import Testing
             }
             let reference = try? Response(serializedBytes: bytes)
             do {
-                guard case .chunk(let mine) = try EngineChunkDecoder.decode(ByteBuffer(bytes: bytes))
+                guard
+                    case .chunk(let mine) = try EngineChunkDecoder.decode(ByteBuffer(bytes: bytes))
                 else { continue }
                 guard let reference else {
                     // What lies under fields that we skip is not looked at: an `input_logprobs`
@@ -122,7 +123,8 @@ import Testing
             }
         ]
         let bytes: [UInt8] = try response.serializedBytes()
-        guard case .chunk(let chunk) = try EngineChunkDecoder.decode(ByteBuffer(bytes: bytes)) else {
+        guard case .chunk(let chunk) = try EngineChunkDecoder.decode(ByteBuffer(bytes: bytes))
+        else {
             Issue.record("not a chunk")
             return
         }
@@ -156,7 +158,8 @@ extension EngineChunkTests {
     static func randomChunk(_ random: inout SeededGenerator) -> EngineTokens {
         func token(_ random: inout SeededGenerator) -> TokenID {
             // Every length of varint.
-            TokenID.random(in: 0...(.max >> TokenID.random(in: 0...30, using: &random)), using: &random)
+            TokenID.random(
+                in: 0...(.max >> TokenID.random(in: 0...30, using: &random)), using: &random)
         }
         let count = Int.random(in: 0...4, using: &random)
         var chunk = EngineTokens(tokens: (0..<count).map { _ in token(&random) })

@@ -209,7 +209,8 @@ import Testing
             EngineFinish(
                 reason: reason,
                 usage: Usage(promptTokens: 9, cachedTokens: 3, completionTokens: 30), index: 1))
-        guard case .complete(let tokens, let word, let matched) = try EngineMessages.response(message)
+        guard
+            case .complete(let tokens, let word, let matched) = try EngineMessages.response(message)
         else {
             Issue.record("not a Complete")
             return

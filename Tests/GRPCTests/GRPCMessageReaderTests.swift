@@ -37,7 +37,8 @@ import Testing
     }
 
     @Test func limitsTheDecompressedSize() throws {
-        let bomb = try #require(GRPCEncoding.gzip.compress(ByteBuffer(repeating: 0, count: 100_000)))
+        let bomb = try #require(
+            GRPCEncoding.gzip.compress(ByteBuffer(repeating: 0, count: 100_000)))
         #expect(bomb.readableBytes < 1000)
         var reader = try GRPCMessageReader(maxMessageBytes: 1000, encodingName: "gzip")
         var framed = ByteBuffer()

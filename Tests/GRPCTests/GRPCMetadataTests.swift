@@ -4,11 +4,12 @@ import Testing
 @testable import GRPC
 
 @Suite struct GRPCMetadataTests {
-    @Test(arguments: [
-        ("1n", 1), ("5u", 5_000), ("4990m", 4_990_000_000), ("60100m", 60_100_000_000),
-        ("27S", 27_000_000_000), ("1M", 60_000_000_000), ("2H", 7_200_000_000_000),
-        ("0n", 0), ("99999999H", Int64.max),
-    ] as [(String, Int64)])
+    @Test(
+        arguments: [
+            ("1n", 1), ("5u", 5_000), ("4990m", 4_990_000_000), ("60100m", 60_100_000_000),
+            ("27S", 27_000_000_000), ("1M", 60_000_000_000), ("2H", 7_200_000_000_000),
+            ("0n", 0), ("99999999H", Int64.max),
+        ] as [(String, Int64)])
     func parsesEveryUnitOfTimeout(_ text: String, _ nanoseconds: Int64) {
         #expect(GRPCTimeout.parse(text) == nanoseconds)
     }
@@ -18,11 +19,12 @@ import Testing
         #expect(GRPCTimeout.parse(text) == nil)
     }
 
-    @Test(arguments: [
-        (0, "0n"), (-5, "0n"), (99_999_999, "99999999n"), (100_000_000, "100000u"),
-        (100_000_000_001, "100001m"), (5_000_000_000, "5000000u"),
-        (Int64.max, "2562048H"),
-    ] as [(Int64, String)])
+    @Test(
+        arguments: [
+            (0, "0n"), (-5, "0n"), (99_999_999, "99999999n"), (100_000_000, "100000u"),
+            (100_000_000_001, "100001m"), (5_000_000_000, "5000000u"),
+            (Int64.max, "2562048H"),
+        ] as [(Int64, String)])
     func formatsTimeoutsRoundedUp(_ nanoseconds: Int64, _ text: String) {
         #expect(GRPCTimeout.format(nanoseconds: nanoseconds) == text)
     }
@@ -36,10 +38,11 @@ import Testing
         }
     }
 
-    @Test(arguments: [
-        ([], ""), ([102], "Zg"), ([102, 111], "Zm8"), ([102, 111, 111], "Zm9v"),
-        ([0, 255, 254], "AP/+"),
-    ] as [([UInt8], String)])
+    @Test(
+        arguments: [
+            ([], ""), ([102], "Zg"), ([102, 111], "Zm8"), ([102, 111, 111], "Zm9v"),
+            ([0, 255, 254], "AP/+"),
+        ] as [([UInt8], String)])
     func base64HasNoPadding(_ bytes: [UInt8], _ text: String) {
         #expect(Base64.encode(bytes) == text)
         #expect(Base64.decode(text) == bytes)

@@ -53,12 +53,13 @@ import Testing
         #expect(GRPCStatus(httpStatus: http).code == code)
     }
 
-    @Test(arguments: [
-        (0, GRPCStatus.Code.internalError), (1, .internalError), (2, .internalError),
-        (3, .internalError), (4, .internalError), (5, .unknown), (6, .internalError),
-        (7, .unavailable), (8, .cancelled), (9, .internalError), (10, .internalError),
-        (11, .resourceExhausted), (12, .permissionDenied), (13, .internalError),
-    ] as [(UInt32, GRPCStatus.Code)])
+    @Test(
+        arguments: [
+            (0, GRPCStatus.Code.internalError), (1, .internalError), (2, .internalError),
+            (3, .internalError), (4, .internalError), (5, .unknown), (6, .internalError),
+            (7, .unavailable), (8, .cancelled), (9, .internalError), (10, .internalError),
+            (11, .resourceExhausted), (12, .permissionDenied), (13, .internalError),
+        ] as [(UInt32, GRPCStatus.Code)])
     func resetCodesMap(_ reset: UInt32, _ code: GRPCStatus.Code) {
         #expect(GRPCStatus(resetCode: reset).code == code)
     }

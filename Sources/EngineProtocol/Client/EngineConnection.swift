@@ -110,9 +110,9 @@ package final class EngineConnection {
     /// Cancels requests by id, also those of other connections. Fails with a `GRPCStatus`, as do
     /// the futures of the methods below.
     package func abort(_ requestIDs: [String]) -> EventLoopFuture<Void> {
-        control("Abort", { () throws(GRPCStatus) in try EngineMessages.abortRequest(requestIDs) }) {
-            _ throws(GRPCStatus) in
-        }
+        control(
+            "Abort", { () throws(GRPCStatus) in try EngineMessages.abortRequest(requestIDs) },
+            { _ throws(GRPCStatus) in })
     }
 
     package func healthCheck() -> EventLoopFuture<EngineHealth> {

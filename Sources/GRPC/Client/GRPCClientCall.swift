@@ -99,7 +99,8 @@ package final class GRPCClientCall {
             throw status
         }
         if let timeoutNanoseconds {
-            let delay = TimeAmount.nanoseconds(timeoutNanoseconds)
+            let delay = TimeAmount.nanoseconds(
+                min(timeoutNanoseconds, GRPCTimeout.maxNanoseconds))
             call.deadlineTask = connection.eventLoop.assumeIsolated().scheduleTask(in: delay) {
                 call.abandon(GRPCStatus(.deadlineExceeded, "the call's deadline passed"))
             }

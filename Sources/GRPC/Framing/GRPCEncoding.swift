@@ -1,6 +1,5 @@
-package import NIOCore
-
 internal import Compression
+package import NIOCore
 
 /// A message compression that we speak (`compression.md`). `identity` is the absence of one.
 package enum GRPCEncoding: String, Hashable, Sendable, CaseIterable {

@@ -1,5 +1,8 @@
 /// The `grpc-timeout` header: at most eight digits and a unit (gRPC over HTTP/2, "Timeout").
 package enum GRPCTimeout {
+    /// A century: as good as for ever, and does not overflow the loop's clock.
+    static let maxNanoseconds: Int64 = 3_155_760_000_000_000_000
+
     /// Nanoseconds, saturating at `Int64.max` (292 years); nil when the value is malformed.
     package static func parse(_ value: some StringProtocol) -> Int64? {
         let utf8 = Array(value.utf8.prefix(10))

@@ -38,7 +38,8 @@ package struct GRPCRouter: HTTPService {
     /// Adds a method of one request and one answer, both at hand when it is called.
     package mutating func add(
         _ path: String,
-        unary handle: @escaping @Sendable (ByteBuffer, GRPCServerCall) throws(GRPCStatus) ->
+        unary handle:
+            @escaping @Sendable (ByteBuffer, GRPCServerCall) throws(GRPCStatus) ->
             ByteBuffer
     ) {
         add(path) { call in

@@ -199,8 +199,7 @@ extension GRPCServerCall: HTTPServerStreamReceiver {
             return finish(error)
         }
         if let timeout {
-            // A century is as good as for ever, and does not overflow the clock.
-            let delay = TimeAmount.nanoseconds(min(timeout, 3_155_760_000_000_000_000))
+            let delay = TimeAmount.nanoseconds(min(timeout, GRPCTimeout.maxNanoseconds))
             deadline = .now() + delay
             deadlineTask = eventLoop.assumeIsolated().scheduleTask(in: delay) {
                 self.fail(GRPCStatus(.deadlineExceeded, "the call's deadline passed"))
