@@ -12,9 +12,9 @@ package struct HTTPLimits: Sendable, Equatable {
     package var connections = 16_384
     /// Connections over the limit that may wait to be told so.
     package var refusedConnections = 64
-    /// From the connection's start to the end of its first head (TLS handshake included), and from
-    /// the first byte of any later head to its end. Refusal: the connection is closed (HTTP/1.1:
-    /// 408).
+    /// From the connection's start to the end of its first head (HTTP/2: of its preface), the TLS
+    /// handshake apart, and from the first byte of any later head to its end. Refusal: the
+    /// connection is closed (HTTP/1.1: 408; HTTP/2: GOAWAY).
     package var headerTimeout = TimeAmount.seconds(15)
     /// Without an open stream for this long, a connection is closed (HTTP/2: GOAWAY first). PINGs
     /// do not count as use.

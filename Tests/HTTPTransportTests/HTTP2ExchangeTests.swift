@@ -255,4 +255,14 @@ import Testing
         #expect(response.head?.fields.contains("connection") == false)
         #expect(response.closes == [nil])
     }
+
+    @Test func aHeadTooLargeToSendEndsItsStream() throws {
+        let pair = JoinedSessions()
+        let huge = String(repeating: "h", count: 100_000)
+        pair.service.onEnd = { $0.answer(200, "x", fields: ["x-huge": huge]) }
+        let response = try pair.open()
+        pair.pump()
+        #expect(pair.service.requests[0].closes == [.headersTooLarge])
+        #expect(response.closes == [.reset(code: HTTP2ErrorCode.internalError.rawValue)])
+    }
 }

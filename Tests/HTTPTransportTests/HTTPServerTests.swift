@@ -164,16 +164,18 @@ import Testing
         var configuration = HTTP2ClientConfiguration()
         configuration.keepaliveInterval = .milliseconds(40)
         configuration.keepaliveTimeout = .milliseconds(40)
-        let connection = try await connect(
-            to: .tcp(host: "127.0.0.1", port: listener.localAddress?.port ?? 0), on: loop,
-            configuration: configuration)
+        let endpoint = HTTPEndpoint.tcp(
+            host: "127.0.0.1", port: listener.localAddress?.port ?? 0)
         let closed = loop.makePromise(of: [HTTPStreamError?].self)
-        loop.execute {
-            let response = TestResponse()
-            connection.value.onClose = { closed.succeed(response.closes + [$0]) }
-            _ = try? connection.value.open(
-                HTTPRequestHead(method: "GET", authority: "a", path: "/"), end: true,
-                receiver: response)
+        loop.execute { [configuration] in
+            HTTP2ClientConnection.connect(to: endpoint, on: loop, configuration: configuration)
+                .assumeIsolated().whenSuccess { connection in
+                    let response = TestResponse()
+                    connection.onClose = { closed.succeed(response.closes + [$0]) }
+                    _ = try? connection.open(
+                        HTTPRequestHead(method: "GET", authority: "a", path: "/"), end: true,
+                        receiver: response)
+                }
         }
         let closes = try await closed.futureResult.get()
         #expect(closes == [.timeout, .timeout])
@@ -199,6 +201,24 @@ import Testing
             await #expect(throws: HTTPStreamError.self) {
                 try await connect(to: endpoint, on: loop)
             }
+        }
+    }
+
+    @Test func aDrainingServersLastAnswerArrivesWhole() async throws {
+        let service = TestService()
+        let arrived = AsyncStream<Void>.makeStream()
+        service.onEnd = { _ in arrived.continuation.yield() }
+        let text = String(repeating: "0123456789abcdef", count: 300_000)
+        try await withServer(service) { server, endpoint, loop in
+            async let answer = post("x", to: endpoint, on: loop)
+            for await _ in arrived.stream { break }
+            async let drained: Void = server.drain(deadline: .now() + .seconds(60))
+            try await loop.submit { service.requests[0].answer(200, text) }.get()
+            let received = try await answer
+            #expect(received == text)
+            await drained
+            let closes = try await loop.submit { service.requests[0].closes }.get()
+            #expect(closes == [nil])
         }
     }
 

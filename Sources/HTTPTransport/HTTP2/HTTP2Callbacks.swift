@@ -55,6 +55,11 @@ enum HTTP2Callbacks {
             unsafe session(user).sentFrame(frame!)
             return 0
         }
+        unsafe nghttp2_session_callbacks_set_on_frame_not_send_callback(table) {
+            _, frame, _, user in
+            unsafe session(user).couldNotSend(frame!.pointee.hd)
+            return 0
+        }
         unsafe nghttp2_session_callbacks_set_send_data_callback(table) {
             _, frame, header, length, source, user in
             unsafe session(user).writeData(

@@ -8,9 +8,18 @@ import NIOPosix
 package final class HTTP2ClientConnection {
     package let eventLoop: any EventLoop
 
-    /// Called once when the connection has closed, after all streams have had `closed(_:)`. nil: we
-    /// closed or drained it ourselves.
-    package var onClose: ((HTTPStreamError?) -> Void)?
+    /// Called once when the connection has closed, after all streams have had `closed(_:)`; at once
+    /// when it is set later than that. nil: we closed or drained it ourselves.
+    package var onClose: ((HTTPStreamError?) -> Void)? {
+        didSet {
+            guard isClosed, let notify = onClose else { return }
+            onClose = nil
+            notify(closeReason)
+        }
+    }
+
+    private var isClosed = false
+    private var closeReason: HTTPStreamError?
 
     private let handler: HTTP2ConnectionHandler
     private var session: HTTP2Session { handler.session }
@@ -96,7 +105,9 @@ package final class HTTP2ClientConnection {
     private func closed(_ reason: HTTPStreamError?) {
         let notify = onClose
         onClose = nil
-        notify?(isClosedByUs ? nil : reason)
+        isClosed = true
+        closeReason = isClosedByUs ? nil : reason
+        notify?(closeReason)
     }
 
     /// False once the connection is closed, drained, or the server has sent GOAWAY: open no more

@@ -25,6 +25,7 @@ final class HTTP2ConnectionHandler: ChannelDuplexHandler {
     private var isFlushing = false
     private var isFlushScheduled = false
     private var isReadHeld = false
+    private var isEnding = false
     private var unwritableSince: NIODeadline?
     private var keepaliveSentAt: NIODeadline?
     private var tick: Scheduled<Void>?
@@ -179,9 +180,35 @@ final class HTTP2ConnectionHandler: ChannelDuplexHandler {
         }
         isFlushing = false
         if session.isFinished {
-            context.close(promise: nil)
+            end(context)
         } else if session.isDirty && context.channel.isWritable {
             scheduleFlush()
+        }
+    }
+
+    /// Nothing more will be said. What was said reaches the peer: only after the last byte has left
+    /// is the output closed, and only after the peer's own end, or a while, the socket. (To close a
+    /// socket on which bytes still arrive makes TCP reset it, and the peer lose what it had not
+    /// read.)
+    private func end(_ context: ChannelHandlerContext) {
+        guard !isEnding else { return }
+        isEnding = true
+        finish(.connectionClosed)
+        let loop = context.eventLoop.assumeIsolated()
+        let channel = context.channel
+        let limits = session.limits
+        let stalled = loop.scheduleTask(in: limits.writeStallTimeout) {
+            channel.close(promise: nil)
+        }
+        let written = context.eventLoop.makePromise(of: Void.self)
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer()), promise: written)
+        written.futureResult.assumeIsolated().whenComplete { _ in
+            stalled.cancel()
+            channel.close(mode: .output, promise: nil)
+            let lingering = loop.scheduleTask(in: limits.lingerTimeout) {
+                channel.close(promise: nil)
+            }
+            channel.closeFuture.assumeIsolated().whenComplete { _ in lingering.cancel() }
         }
     }
 

@@ -91,6 +91,7 @@ extension HTTP2Session {
             } else if let stream = stream(header.stream_id) {
                 receivedLaterHead(stream, isEnd: isEnd)
             }
+            block = HTTP2HeaderBlock(streamID: 0)
         case HTTP2FrameType.resetStream:
             stream(header.stream_id)?.isResetByPeer = true
         case HTTP2FrameType.settings:

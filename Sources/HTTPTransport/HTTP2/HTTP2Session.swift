@@ -293,6 +293,13 @@ final class HTTP2Session {
         stream.outputMoved()
     }
 
+    /// A frame will not be sent. A head or trailer that is too large (64 KiB) must not leave its
+    /// stream waiting for ever; a client's request is closed by libnghttp2 itself.
+    func couldNotSend(_ header: nghttp2_frame_hd) {
+        guard isServer, header.type == HTTP2FrameType.headers else { return }
+        stream(header.stream_id)?.cutOff(.headersTooLarge, .internalError)
+    }
+
     /// A frame is on its way.
     func sentFrame(_ frame: UnsafePointer<nghttp2_frame>) {
         let header = unsafe frame.pointee.hd
