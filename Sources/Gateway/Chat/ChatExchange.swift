@@ -145,6 +145,10 @@ final class ChatExchange: HTTPServerStreamReceiver {
     var wantsLogprobs: Bool { prepared?.sampling.topLogprobs != nil }
     var isWritable: Bool { stream.isWritable }
 
+    func isControl(_ token: TokenID) -> Bool {
+        core.model.vocabulary.pieces.isControl(token)
+    }
+
     func stopString(_ index: Int) -> String { prepared?.stops.strings[index] ?? "" }
 
     func generationRequest(choice: Int) -> GenerationRequest {

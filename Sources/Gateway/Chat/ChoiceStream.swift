@@ -142,8 +142,10 @@ final class ChoiceStream: EngineStreamReceiver {
     private func emit(released: Int, to exchange: ChatExchange) {
         guard !exchange.wantsLogprobs else {
             guard !text.isEmpty || released > 0 else { return }
-            let entries = Array(logprobs.prefix(released))
-            logprobs.removeFirst(entries.count)
+            // Control tokens, such as the one that ends an answer, are no part of its text.
+            let entries = logprobs.prefix(released).filter { !exchange.isControl($0.token) }
+            logprobs.removeFirst(min(released, logprobs.count))
+            guard !text.isEmpty || !entries.isEmpty else { return exchange.progressed() }
             return exchange.delta(choice: index, text: text, logprobs: entries)
         }
         guard !text.isEmpty else { return exchange.progressed() }
