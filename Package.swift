@@ -13,13 +13,14 @@ let instrumentation: [SwiftSetting] =
 
 /// Settings of every hand-written target: Swift 6 mode, warnings as errors, each unsafe
 /// expression marked, and imports internal unless a signature needs more.
-let strict: [SwiftSetting] = [
-    .swiftLanguageMode(.v6),
-    .treatAllWarnings(as: .error),
-    .strictMemorySafety(),
-    .enableUpcomingFeature("InternalImportsByDefault"),
-    .enableUpcomingFeature("ExistentialAny"),
-] + instrumentation
+let strict: [SwiftSetting] =
+    [
+        .swiftLanguageMode(.v6),
+        .treatAllWarnings(as: .error),
+        .strictMemorySafety(),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        .enableUpcomingFeature("ExistentialAny"),
+    ] + instrumentation
 
 let nio: [Target.Dependency] = [
     .product(name: "NIOCore", package: "swift-nio"),

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Fuzzes every parser of network bytes for SECONDS_EACH seconds (default 300), from its corpus, under
-# the address sanitizer, two at a time:
+# Fuzzes every parser of network bytes for SECONDS_EACH seconds (default 300), from its corpus,
+# under the address sanitizer, two at a time:
 #   scripts/fuzz.sh [SECONDS_EACH [TARGET...]]     targets: HTTP2 HTTP1 JSON GRPC Engine
 # A finding stays in .build-fuzz/findings: it becomes a corpus file and a unit test.
 set -euo pipefail
@@ -43,7 +43,9 @@ fuzz() {
         tail -n 40 "$log"
         return 1
     fi
-    echo "== $1: $(grep -o '^Done.*' "$log"), $(grep -o 'cov: [0-9]* ft: [0-9]*' "$log" | tail -n 1)"
+    local coverage
+    coverage=$(grep -ao 'cov: [0-9]* ft: [0-9]*' "$log" | tail -n 1)
+    echo "== $1: $(grep -a '^Done' "$log"), $coverage"
 }
 
 failed=0
