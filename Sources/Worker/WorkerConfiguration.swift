@@ -24,11 +24,16 @@ package struct WorkerConfiguration: Hashable, Sendable {
     package var waitingRequestsMax = 256
     /// Wished time between two tokens of a stream while prompts are prefilled, in milliseconds.
     package var itlTargetMilliseconds = 50.0
-    /// Nil: prefill chunks are cut by predicted time. Otherwise exactly this many tokens, so that
-    /// another driver can repeat the boundaries.
+    /// Nil: prefill chunks are cut by predicted time. Otherwise exactly this many tokens, the last
+    /// ones excepted (`SchedulerConfiguration.prefillTailTokensMin`), so that another driver can
+    /// repeat the boundaries.
     package var prefillChunkTokens: Int?
     /// Whether the KV of earlier prompts serves later ones.
     package var reusesPrefixes = true
+
+    /// Idle KV tokens times running streams that idle prefixes may take; nil: as the device
+    /// demands, 0: no limit. See `SchedulerConfiguration.idlePairsMax`.
+    package var idlePairsMax: Int?
 
     /// Choices of one `Generate` call.
     package var choicesMax = 128

@@ -26,8 +26,12 @@ package enum WorkerDefaults {
         max(onGPU ? 2_048 : 512, slots * 2)
     }
 
+    /// Idle KV tokens times decoding streams: 2,048 beside 16 streams, for each of which every
+    /// cell costs a look in each layer and head. GPUs are not limited until that was measured.
+    package static func idlePairs(onGPU: Bool) -> Int? { onGPU ? nil : 32_768 }
+
     static func scheduling(
-        _ configuration: WorkerConfiguration, slots: Int
+        _ configuration: WorkerConfiguration, slots: Int, idlePairsMax: Int? = nil
     ) -> SchedulerConfiguration {
         var scheduling = SchedulerConfiguration()
         scheduling.slots = slots
@@ -35,6 +39,8 @@ package enum WorkerDefaults {
         scheduling.itlTargetNanoseconds = Int64(configuration.itlTargetMilliseconds * 1e6)
         scheduling.prefillChunkTokens = configuration.prefillChunkTokens
         scheduling.prefixReuse = configuration.reusesPrefixes
+        let pairs = configuration.idlePairsMax ?? idlePairsMax
+        scheduling.idlePairsMax = pairs == 0 ? nil : pairs
         return scheduling
     }
 }

@@ -53,11 +53,22 @@ struct WorkerCommand: AsyncParsableCommand {
         help: "Wished time between tokens of a stream while prompts are prefilled.")
     var itlTargetMilliseconds = 50.0
 
-    @Option(help: "Prefill chunks of exactly this many tokens. Default: cut by predicted time.")
+    @Option(
+        help: """
+            Prefill chunks of exactly this many tokens, none under 64 that could be longer. \
+            Default: cut by predicted time.
+            """)
     var prefillChunk: Int?
 
     @Flag(help: "Compute every prompt anew.")
     var noPrefixReuse = false
+
+    @Option(
+        help: """
+            KV tokens of idle prefixes times running streams, at most: each such pair costs time \
+            in every step. 0: no limit. Default: 32768 on a CPU, no limit on a GPU.
+            """)
+    var idlePairs: Int?
 
     @Option(help: "How long running requests may go on after SIGTERM.")
     var drainSeconds = 30.0
@@ -149,6 +160,7 @@ struct WorkerCommand: AsyncParsableCommand {
         configuration.itlTargetMilliseconds = itlTargetMilliseconds
         configuration.prefillChunkTokens = prefillChunk
         configuration.reusesPrefixes = !noPrefixReuse
+        configuration.idlePairsMax = idlePairs
         configuration.drainSeconds = drainSeconds
         configuration.ioThreads = ioThreads
         if let metricsListen {

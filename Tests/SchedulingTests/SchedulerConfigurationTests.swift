@@ -19,12 +19,26 @@ import Testing
         }
     }
 
+    private static func fixedChunks(
+        _ size: Int, tail: Int
+    ) -> (inout SchedulerConfiguration) -> Void {
+        {
+            $0.prefillChunkTokens = size
+            $0.prefillTailTokensMin = tail
+        }
+    }
+
     @Test func namesTheSettingThatCannotWork() {
         #expect(refused { _ in } == nil)
         #expect(refused { $0.slots = 9 } == "slots")
         #expect(refused { $0.slots = 0 } == "slots")
-        #expect(refused { $0.prefillChunkTokens = 26 } == "prefillChunkTokens")
-        #expect(refused { $0.prefillChunkTokens = 25 } == nil)
+        #expect(refused { $0.prefillChunkTokens = 2 } == "prefillChunkTokens")
+        #expect(refused(Self.fixedChunks(26, tail: 1)) == "prefillChunkTokens")
+        #expect(refused(Self.fixedChunks(25, tail: 1)) == nil)
+        #expect(refused(Self.fixedChunks(17, tail: 10)) == "prefillChunkTokens")
+        #expect(refused(Self.fixedChunks(16, tail: 10)) == nil)
+        #expect(refused { $0.prefillTailTokensMin = 0 } == "prefillTailTokensMin")
+        #expect(refused { $0.idlePairsMax = 0 } == "idlePairsMax")
         #expect(refused { $0.targetFraction = 0 } == "targetFraction")
         #expect(refused { $0.forgettingFactor = 2 } == "forgettingFactor")
         #expect(refused { $0.longPrefillsMax = 0 } == "longPrefillsMax")

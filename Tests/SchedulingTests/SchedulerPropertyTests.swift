@@ -80,9 +80,15 @@ struct History {
         configuration.itlTargetNanoseconds = Int64.random(
             in: 1_000_000...100_000_000, using: &random)
         let batch = Int.random(in: configuration.slots + 4...64, using: &random)
+        configuration.prefillTailTokensMin = Int.random(
+            in: 1...(batch - configuration.slots + 1), using: &random)
+        if Int.random(in: 0..<4, using: &random) == 0 {
+            configuration.idlePairsMax = Int.random(in: 1...200, using: &random)
+        }
         if Int.random(in: 0..<4, using: &random) == 0 {
             configuration.prefillChunkTokens = Int.random(
-                in: 1...(batch - configuration.slots + 1), using: &random)
+                in: 1...(batch - configuration.slots + 2 - configuration.prefillTailTokensMin),
+                using: &random)
         }
         let cells = Int.random(in: 24...300, using: &random)
         var properties = Harness.properties(

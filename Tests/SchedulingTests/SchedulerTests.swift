@@ -98,7 +98,52 @@ import Testing
         var harness = try Harness(configuration)
         let keys = try (0..<8).map { try harness.submit(prompt(UInt64($0), 150), maxTokens: 20) }
         harness.run()
-        for key in keys { #expect(harness.chunks[key] == [0..<64, 64..<128, 128..<150]) }
+        // 22 tokens would be left: they join the chunk before.
+        for key in keys { #expect(harness.chunks[key] == [0..<64, 64..<150]) }
+    }
+
+    @Test(arguments: [
+        (64, 63, [0..<63]), (64, 64, [0..<64]), (64, 127, [0..<127]), (64, 128, [0..<64, 64..<128]),
+        (128, 150, [0..<86, 86..<150]), (128, 192, [0..<128, 128..<192]),
+        (32, 70, [0..<70]), (32, 100, [0..<32, 32..<100]),
+    ])
+    func noFixedChunkLeavesAShortTail(
+        size: Int, prompt length: Int, chunks: [Range<Int>]
+    ) throws {
+        var configuration = SchedulerConfiguration()
+        configuration.prefillChunkTokens = size
+        var harness = try Harness(configuration)
+        let key = try harness.submit(prompt(1, length))
+        harness.run()
+        #expect(harness.chunks[key] == chunks)
+    }
+
+    @Test func aPromptAloneHasNoShortTailEither() throws {
+        var harness = try Harness()
+        let key = try harness.submit(prompt(1, 530))
+        harness.run()
+        #expect(harness.chunks[key] == [0..<466, 466..<530])
+    }
+
+    // MARK: Idle prefixes
+
+    @Test func idlePrefixesDoNotSlowManyStreams() throws {
+        var configuration = SchedulerConfiguration()
+        configuration.idlePairsMax = 800
+        var harness = try Harness(configuration)
+        for seed in 0..<6 { try harness.submit(prompt(UInt64(seed), 200), maxTokens: 1) }
+        harness.run()
+        // Nobody decodes: all of them stay for whoever comes back.
+        #expect(harness.scheduler.cache.idleCells >= 6 * 200)
+        try harness.submit(prompt(7, 100), maxTokens: 20)
+        while harness.step(), harness.scheduler.cache.activeCells < 110 {}
+        #expect(harness.scheduler.cache.idleCells <= 800)
+        #expect(harness.scheduler.cache.idleCells > 800 - 64 - 200)
+        for seed in 8..<11 { try harness.submit(prompt(UInt64(seed), 100), maxTokens: 20) }
+        var least = Int.max
+        while harness.step() { least = min(least, harness.scheduler.cache.idleCells) }
+        #expect(least <= 200, "four streams leave a quarter")
+        harness.scheduler.checkInvariants()
     }
 
     // MARK: Ending

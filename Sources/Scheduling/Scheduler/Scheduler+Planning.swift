@@ -145,7 +145,11 @@ extension Scheduler {
                 configuration.targetFraction * target - profile.nanoseconds(plan.shape)
             left.least = configuration.prefillTokensMin
             let byTime = profile.tokensMax(nanoseconds: left.nanoseconds, limit: room)
-            let least = max(left.least, configuration.prefillChunkTokens ?? 0)
+            let least = max(
+                left.least,
+                configuration.prefillChunkTokens.map {
+                    $0 + configuration.prefillTailTokensMin - 1
+                } ?? 0)
             left.tokens = min(room, max(byTime, least))
         }
         left.tokens = min(left.tokens, max(1, prefillLimit))
@@ -160,14 +164,25 @@ extension Scheduler {
         let room = min(left.tokens, left.cells)
         if let fixed = configuration.prefillChunkTokens {
             // All or nothing, unless the engine is short of cells: boundaries are promised.
-            let count = min(fixed, remaining)
-            return count <= room ? count : (prefillLimit < fixed ? room : 0)
+            let tail = configuration.prefillTailTokensMin
+            var count = leavingTail(min(fixed, remaining), of: remaining)
+            if remaining > count, remaining - count < tail { count = remaining }
+            return count <= room ? count : (prefillLimit < fixed + tail ? room : 0)
         }
         let most = min(remaining, room)
-        guard left.nanoseconds < .infinity else { return most }
+        guard left.nanoseconds < .infinity else { return leavingTail(most, of: remaining) }
         let byTime = profile.largestChunk(
             past: self[index].computed, nanoseconds: left.nanoseconds, limit: most)
-        return min(most, max(byTime, left.least))
+        return leavingTail(min(most, max(byTime, left.least)), of: remaining)
+    }
+
+    /// A chunk cut short so that what remains after it is not, if both can be long enough.
+    private func leavingTail(_ count: Int, of remaining: Int) -> Int {
+        let tail = configuration.prefillTailTokensMin
+        guard count < remaining, remaining - count < tail, remaining >= 2 * tail else {
+            return count
+        }
+        return remaining - tail
     }
 
     /// Adds a request's next tokens to the batch; the last known token asks for a sample.
@@ -202,6 +217,7 @@ extension Scheduler {
     /// Makes room for the batch and hands the plan out.
     private mutating func issue(_ plan: inout StepPlan) {
         reclaim(plan.tokens.count)
+        limitIdle(decodes: plan.shape.decodes)
         planNumber += 1
         plan.number = planNumber
         plan.cacheOperations = cacheOperations

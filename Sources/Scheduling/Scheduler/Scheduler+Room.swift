@@ -9,15 +9,30 @@ extension Scheduler {
             guard let victim = cache.leastRecentlyUsed() else {
                 preconditionFailure("\(cells) cells are not to be had: \(cache.freeCells) free")
             }
-            let trimmed = max(cells - cache.freeCells, Self.trimTokensMin)
-            if engine.supportsPartialRemoval, cache.exclusiveTail(victim) > trimmed {
-                let length = cache.length(victim) - trimmed
-                cache.truncate(victim, to: length)
-                cacheOperations.append(.truncate(victim, length: length))
-            } else {
-                evict(victim)
-            }
+            trim(victim, by: cells - cache.freeCells)
         }
+    }
+
+    /// Drops idle prefixes in the same order until those left do not slow the decodes of a step
+    /// more than `idlePairsMax` allows.
+    mutating func limitIdle(decodes: Int) {
+        guard let pairs = configuration.idlePairsMax, decodes > 0 else { return }
+        let limit = pairs / decodes
+        while cache.idleCells > limit, let victim = cache.leastRecentlyUsed() {
+            trim(victim, by: cache.idleCells - limit)
+        }
+    }
+
+    /// Cuts at least so many cells off an idle prefix where it has them for itself; drops it
+    /// otherwise.
+    private mutating func trim(_ victim: SequenceID, by cells: Int) {
+        let trimmed = max(cells, Self.trimTokensMin)
+        guard engine.supportsPartialRemoval, cache.exclusiveTail(victim) > trimmed else {
+            return evict(victim)
+        }
+        let length = cache.length(victim) - trimmed
+        cache.truncate(victim, to: length)
+        cacheOperations.append(.truncate(victim, length: length))
     }
 
     /// Fewer tokens are not cut off an idle prefix at a time: each cut is a call into the engine.

@@ -16,9 +16,15 @@ package struct SchedulerConfiguration: Hashable, Sendable {
     package var targetFraction = 0.9
     /// Prefill tokens per step that are granted even beyond the target, so that prompts advance.
     package var prefillTokensMin = 32
-    /// Nil: chunks are cut by predicted time. Otherwise every chunk has exactly this many tokens
-    /// (or what remains of the prompt), so that another driver can repeat the boundaries.
+    /// Nil: chunks are cut by predicted time. Otherwise every chunk has exactly this many tokens,
+    /// or what remains of the prompt after the rule of `prefillTailTokensMin`, so that another
+    /// driver can repeat the boundaries.
     package var prefillChunkTokens: Int?
+    /// A prompt's last chunk is not shorter where that can be had by cutting the one before it
+    /// shorter, or with chunks of a fixed size by joining the two. Kernels for few rows differ from
+    /// those for many (llama.cpp on CPUs: `GGML_FA_TILE_Q`, 64), so a short rest would make a
+    /// prompt's logits depend on how it was cut. 1: no such rule.
+    package var prefillTailTokensMin = 64
     /// A prompt with more tokens than this left is long.
     package var longPrefillTokens = 512
     /// Long prompts that advance in one step.
@@ -35,6 +41,10 @@ package struct SchedulerConfiguration: Hashable, Sendable {
 
     /// Whether resident prefixes are reused. Off by itself where the engine cannot.
     package var prefixReuse = true
+    /// Most idle cells times decoding sequences; nil for no limit. Where attention looks at every
+    /// cell of a unified cache for every query, also at those of others (llama.cpp), idle prefixes
+    /// lengthen each step by so many looks. The prefixes used longest ago are dropped.
+    package var idlePairsMax: Int?
     /// Shorter matches are computed anew.
     package var prefixTokensMin = 8
     /// A request waits for another that is prefilling the same prefix when that saves at least this
@@ -58,13 +68,15 @@ package struct SchedulerConfiguration: Hashable, Sendable {
         try Self.check("prefillTokensMin", prefillTokensMin, 1...Int(Int32.max))
         try Self.check("longPrefillsMax", longPrefillsMax, 1...Int(Int32.max))
         try Self.check("longPrefillTokens", longPrefillTokens, 1...Int(Int32.max))
+        try Self.check("prefillTailTokensMin", prefillTailTokensMin, 1...Int(Int32.max))
+        try Self.check("idlePairsMax", idlePairsMax ?? 1, 1...Int(Int32.max))
         try Self.check("outputReserveTokens", outputReserveTokens, 1...Int(Int32.max))
         try Self.check("prefixTokensMin", prefixTokensMin, 1...Int(Int32.max))
         try Self.check("sharedPrefillTokensMin", sharedPrefillTokensMin, 1...Int(Int32.max))
         try Self.check("tierDelayNanoseconds", Int(tierDelayNanoseconds), 0...Int(Int64.max / 4))
         try Self.check("ageingTokensPerMillisecond", ageingTokensPerMillisecond, 0...1_000_000)
         if let prefillChunkTokens {
-            let most = engine.batchTokens - slots + 1
+            let most = engine.batchTokens - slots - prefillTailTokensMin + 2
             try Self.check("prefillChunkTokens", prefillChunkTokens, 1...max(1, most))
         }
         try Self.check("contextTokens", engine.requestTokensMax, 2...Int(Int32.max))

@@ -29,7 +29,10 @@ extension EngineThread.Setup where E == LlamaCppEngine {
             usesGPU
             ? gpu.map { "\($0.name), \($0.summary)" } ?? "GPU" : "CPU, \(engine.threads) threads"
         return EngineThread.Setup<LlamaCppEngine>(
-            engine: engine, scheduling: WorkerDefaults.scheduling(configuration, slots: slots),
+            engine: engine,
+            scheduling: WorkerDefaults.scheduling(
+                configuration, slots: slots,
+                idlePairsMax: WorkerDefaults.idlePairs(onGPU: usesGPU)),
             model: ModelDescription(
                 name: configuration.modelName ?? Self.name(ofFile: settings.modelPath),
                 path: settings.modelPath,
