@@ -65,17 +65,24 @@ extension LlamaCppEngine {
         _ model: borrowing ModelHandle, _ configuration: LlamaEngineConfiguration, cells: Int
     ) throws(LlamaEngineError) -> ContextHandle {
         var parameters = unsafe llama_context_default_params()
-        unsafe parameters.n_ctx = UInt32(clamping: cells)
+        switch configuration.cacheLayout {
+        case .shared:
+            unsafe parameters.n_ctx = UInt32(clamping: cells)
+            unsafe parameters.n_seq_max = UInt32(configuration.maxSequences)
+        case .separate:
+            let streams = configuration.maxSequences + 1
+            let ownCells = max(1, cells / configuration.slots)
+            unsafe parameters.n_ctx = UInt32(clamping: ownCells * streams)
+            unsafe parameters.n_seq_max = UInt32(streams)
+        }
         unsafe parameters.n_batch = UInt32(configuration.batchTokens)
         unsafe parameters.n_ubatch = UInt32(configuration.microBatchTokens)
-        unsafe parameters.n_seq_max = UInt32(configuration.maxSequences)
         // At least n_seq_max, or the library asserts; fewer than n_batch saves compute buffers.
-        unsafe parameters.n_outputs_max = UInt32(configuration.maxSequences)
+        unsafe parameters.n_outputs_max = parameters.n_seq_max
         unsafe parameters.n_threads = Int32(configuration.threads)
         unsafe parameters.n_threads_batch = Int32(configuration.threads)
         unsafe parameters.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_AUTO
-        // Prefixes can be shared between sequences only within one stream of cells.
-        unsafe parameters.kv_unified = true
+        unsafe parameters.kv_unified = configuration.cacheLayout == .shared
         // A sliding-window cache forgets what a shared prefix needs.
         unsafe parameters.swa_full = true
         unsafe parameters.no_perf = true

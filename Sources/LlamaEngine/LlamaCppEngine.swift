@@ -21,11 +21,13 @@ package final class LlamaCppEngine: Engine {
     private let facts: VocabularyFacts
     private let grammars: GrammarSource
     private var batch: BatchBuffer
+    /// Nil where sequences share their cells: then a sequence is the library's of the same number.
+    var streams: StreamMap?
     private var samplers: SamplerPool
     /// Failures that no result has reported yet.
     private var pendingFailures: [SamplerFailure] = []
     private var jobs: [SamplingJob] = []
-    private let session: Session
+    let session: Session
 
     /// Loads the model, makes the context and runs one step to warm up.
     package init(_ configuration: LlamaEngineConfiguration) throws(LlamaEngineError) {
@@ -36,18 +38,26 @@ package final class LlamaCppEngine: Engine {
         let cells =
             configuration.cacheCells > 0 ? configuration.cacheCells : model.trainingContextTokens
         let context = try Self.makeContext(modelHandle, configuration, cells: cells)
+        guard configuration.cacheLayout == .shared || !model.isRecurrentOrHybrid else {
+            throw .invalidSetting(
+                name: "cacheLayout", value: "separate",
+                allowed: "shared, for recurrent and hybrid models")
+        }
         let realCells = Int(unsafe llama_n_ctx(context.pointer))
+        let ownCells = Int(unsafe llama_n_ctx_seq(context.pointer))
 
         batch = BatchBuffer(capacity: configuration.batchTokens)
         facts = VocabularyFacts(modelHandle)
         grammars = unsafe GrammarSource(vocabulary: modelHandle.vocabulary)
         let supportsPartialRemoval = try Self.warmUp(context, &batch)
-        var contextTokens = min(realCells, model.trainingContextTokens)
+        var contextTokens = min(ownCells, model.trainingContextTokens)
         if configuration.contextTokens > 0 {
             contextTokens = min(contextTokens, configuration.contextTokens)
         }
         properties = EngineProperties(
-            contextTokens: contextTokens, cacheCells: realCells,
+            contextTokens: contextTokens,
+            cacheCells: configuration.cacheLayout == .shared
+                ? realCells : ownCells * configuration.maxSequences,
             maxSequences: configuration.maxSequences, batchTokens: configuration.batchTokens,
             vocabularySize: facts.size, supportsPartialRemoval: supportsPartialRemoval,
             endOfGenerationTokens: facts.endOfGenerationTokens)
@@ -55,6 +65,9 @@ package final class LlamaCppEngine: Engine {
             slots: configuration.slots, threads: configuration.threads,
             vocabularySize: facts.size)
         jobs.reserveCapacity(configuration.slots)
+        if configuration.cacheLayout == .separate {
+            streams = StreamMap(sequences: configuration.maxSequences)
+        }
         self.model = model
         self.configuration = configuration
         threads = configuration.threads
@@ -75,7 +88,17 @@ package final class LlamaCppEngine: Engine {
 
     package func execute(_ plan: StepPlan) throws(EngineError) -> StepResult {
         let start = monotonicNanoseconds()
-        for operation in plan.cacheOperations { try carryOut(operation) }
+        for entry in plan.entries { try check(entry.sequence) }
+        var isArranged = false
+        for operation in plan.cacheOperations {
+            if case .copy = operation, !isArranged {
+                // Before new sequences have content that would have to move with them.
+                arrange(plan)
+                isArranged = true
+            }
+            try carryOut(operation)
+        }
+        if !isArranged { arrange(plan) }
         for operation in plan.samplerOperations { carryOut(operation) }
         try fill(plan)
         let decodeStart = monotonicNanoseconds()
@@ -95,32 +118,6 @@ package final class LlamaCppEngine: Engine {
 
     // MARK: Parts of a step
 
-    private func carryOut(_ operation: CacheOperation) throws(EngineError) {
-        let memory = unsafe session.memory
-        switch operation {
-        case .copy(let from, let to, let length):
-            try check(from)
-            try check(to)
-            unsafe llama_memory_seq_cp(memory, from, to, 0, Int32(clamping: length))
-        case .truncate(let sequence, let length):
-            try check(sequence)
-            // false: this kind of memory cannot remove a part.
-            guard unsafe llama_memory_seq_rm(memory, sequence, Int32(clamping: length), -1) else {
-                throw .failed(code: 0, message: "cannot truncate sequence \(sequence)")
-            }
-        case .clear(let sequence):
-            try check(sequence)
-            _ = unsafe llama_memory_seq_rm(memory, sequence, -1, -1)  // never fails for a whole one
-        }
-    }
-
-    /// The library asserts on unknown sequences.
-    private func check(_ sequence: SequenceID) throws(EngineError) {
-        guard sequence >= 0 && Int(sequence) < configuration.maxSequences else {
-            throw .failed(code: 0, message: "sequence \(sequence) does not exist")
-        }
-    }
-
     private func carryOut(_ operation: SamplerOperation) {
         switch operation {
         case .begin(let slot, let start):
@@ -135,24 +132,35 @@ package final class LlamaCppEngine: Engine {
         }
     }
 
+    /// Puts the plan's tokens into the batch, in the order of their streams, and its samples onto
+    /// the list, in the order of the plan.
     private func fill(_ plan: StepPlan) throws(EngineError) {
         batch.removeAll()
         jobs.removeAll(keepingCapacity: true)
         guard plan.tokens.count <= configuration.batchTokens else {
             throw .failed(code: 0, message: "a plan of \(plan.tokens.count) tokens is too large")
         }
-        for entry in plan.entries {
-            try check(entry.sequence)
+        var order = Array(plan.entries.indices)
+        if streams != nil {
+            order.sort { stream(of: plan.entries[$0]) < stream(of: plan.entries[$1]) }
+        }
+        var lastPlaces = Array(repeating: Int32(0), count: plan.entries.count)
+        for place in order {
+            let entry = plan.entries[place]
+            let stream = stream(of: entry)
+            streams?.fill(entry.sequence)
             for index in entry.tokenRange {
                 let isLast = index == entry.tokenRange.upperBound - 1
-                let place = batch.append(
+                lastPlaces[place] = batch.append(
                     token: plan.tokens[index],
                     position: entry.position + index - entry.tokenRange.lowerBound,
-                    sequence: entry.sequence, wantsLogits: isLast && entry.sample != nil)
-                guard isLast, let sample = entry.sample else { continue }
-                jobs.append(
-                    SamplingJob(slot: sample.slot, position: sample.position, batchIndex: place))
+                    sequence: stream, wantsLogits: isLast && entry.sample != nil)
             }
+        }
+        for (entry, place) in zip(plan.entries, lastPlaces) {
+            guard let sample = entry.sample else { continue }
+            jobs.append(
+                SamplingJob(slot: sample.slot, position: sample.position, batchIndex: place))
         }
     }
 

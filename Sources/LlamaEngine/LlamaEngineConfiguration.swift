@@ -1,9 +1,21 @@
+/// How sequences get their KV cells (llama.cpp: `kv_unified`).
+package enum CacheLayout: String, Hashable, Sendable, CaseIterable {
+    /// One pool for all: a sequence may take as many as the model's context allows while others
+    /// need few, and equal prefixes are kept once. Attention looks at every cell of the pool for
+    /// every query, so each step pays for all tokens that are resident.
+    case shared
+    /// Each sequence has `cacheCells / slots` of its own, those beyond the slots in addition.
+    /// Attention looks at a sequence's own cells only. A prefix is shared by copying.
+    case separate
+}
+
 /// Settings of a llama.cpp engine. Constant for its life, threads excepted.
 package struct LlamaEngineConfiguration: Hashable, Sendable {
     /// A GGUF file.
     package var modelPath: String
-    /// KV cells shared by all sequences; 0 means the model's training context.
+    /// KV cells of all slots together; 0 means the model's training context.
     package var cacheCells = 0
+    package var cacheLayout = CacheLayout.shared
     /// Most tokens of one sequence; 0 means the model's training context. Never more than the
     /// training context or the cells.
     package var contextTokens = 0
@@ -32,7 +44,9 @@ package struct LlamaEngineConfiguration: Hashable, Sendable {
     package func validate() throws(LlamaEngineError) {
         try Self.check("cacheCells", cacheCells, 0...Int(Int32.max))
         try Self.check("contextTokens", contextTokens, 0...Int(Int32.max))
-        try Self.check("maxSequences", maxSequences, 1...Self.sequencesLimit)
+        // A stream more, to exchange two with.
+        let sequencesMax = Self.sequencesLimit - (cacheLayout == .separate ? 1 : 0)
+        try Self.check("maxSequences", maxSequences, 1...sequencesMax)
         try Self.check("batchTokens", batchTokens, 2...65_536)
         try Self.check("microBatchTokens", microBatchTokens, 1...batchTokens)
         try Self.check("slots", slots, 1...maxSequences)

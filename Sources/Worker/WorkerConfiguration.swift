@@ -1,3 +1,4 @@
+package import LlamaEngine
 package import Scheduling
 
 /// A worker's settings. Constant for its life; checked by `validate()` before anything starts.
@@ -64,6 +65,8 @@ package struct WorkerConfiguration: Hashable, Sendable {
         package var threads: Int?
         /// KV tokens shared by all sequences; nil: `defaultContextTokens`.
         package var contextTokens: Int?
+        /// Nil: `separate` on a CPU, `shared` on a GPU.
+        package var cacheLayout: CacheLayout?
         /// Layers on the GPU where there is one; nil: all of them.
         package var gpuLayers: Int?
 

@@ -1,3 +1,4 @@
+package import LlamaEngine
 import NIOCore
 import Scheduling
 
@@ -14,11 +15,28 @@ package enum WorkerDefaults {
         return cores <= 2 ? cores : cores - 1
     }
 
-    /// A chat's prompt and answer; long requests borrow from short ones, as cells are shared.
-    package static let contextTokensPerSlot = 2_048
+    /// A GPU's memory is scarce; a CPU's is not, and there attention takes most of a step with
+    /// many streams: 16 of 240 tokens decoded in 59 ms from shared cells, in 37 ms from their own.
+    package static func cacheLayout(onGPU: Bool) -> CacheLayout { onGPU ? .shared : .separate }
+
+    /// A chat's prompt and answer. From shared cells long requests borrow what short ones leave.
+    package static func contextTokensPerSlot(_ layout: CacheLayout) -> Int {
+        switch layout {
+        case .shared: 2_048
+        case .separate: 4_096
+        }
+    }
 
     /// Slots, and as many idle prefixes again; llama.cpp has 256 sequences at most.
     package static func sequences(slots: Int) -> Int { min(256, max(slots * 2, slots + 16)) }
+
+    /// Slots, and a few idle prefixes where each takes cells for a whole context.
+    package static func sequences(slots: Int, layout: CacheLayout) -> Int {
+        switch layout {
+        case .shared: sequences(slots: slots)
+        case .separate: min(LlamaEngineConfiguration.sequencesLimit - 1, slots + max(2, slots / 4))
+        }
+    }
 
     /// Room for every decode and a prefill chunk; the step-time target cuts it further. On a CPU
     /// 512 tokens take most of a second already, during which nobody can join.
@@ -26,8 +44,9 @@ package enum WorkerDefaults {
         max(onGPU ? 2_048 : 512, slots * 2)
     }
 
-    /// Idle KV tokens times decoding streams: 2,048 beside 16 streams, for each of which every
-    /// cell costs a look in each layer and head. GPUs are not limited until that was measured.
+    /// In a shared layout: idle KV tokens times decoding streams, 2,048 beside 16 streams, for
+    /// each of which every cell costs a look in each layer and head. GPUs are not limited until
+    /// that was measured.
     package static func idlePairs(onGPU: Bool) -> Int? { onGPU ? nil : 32_768 }
 
     static func scheduling(

@@ -39,8 +39,20 @@ struct WorkerCommand: AsyncParsableCommand {
     @Option(help: "CPU threads of the engine. Default: all cores up to 2, one fewer above.")
     var threads: Int?
 
-    @Option(help: "KV tokens shared by all sequences. Default: 2048 for each slot.")
+    @Option(
+        help: """
+            KV tokens of all slots together. Default: for each slot 4096 of its own, or 2048 where \
+            slots share them.
+            """)
     var context: Int?
+
+    @Option(
+        help: """
+            shared: a request may take KV tokens that others do not need, up to the model's \
+            context. separate: each slot has its share of --context, and a few idle prefixes as \
+            much again; faster with many streams. Default: separate on a CPU, shared on a GPU.
+            """)
+    var kvLayout: CacheLayout?
 
     @Option(help: "Layers on the GPU, where there is one. Default: all.")
     var gpuLayers: Int?
@@ -65,8 +77,9 @@ struct WorkerCommand: AsyncParsableCommand {
 
     @Option(
         help: """
-            KV tokens of idle prefixes times running streams, at most: each such pair costs time \
-            in every step. 0: no limit. Default: 32768 on a CPU, no limit on a GPU.
+            Where slots share KV tokens: tokens of idle prefixes times running streams, at most, \
+            as each such pair costs time in every step. 0: no limit. Default: 32768 on a CPU, no \
+            limit on a GPU.
             """)
     var idlePairs: Int?
 
@@ -179,6 +192,7 @@ struct WorkerCommand: AsyncParsableCommand {
             var settings = WorkerConfiguration.LlamaSettings(modelPath: model)
             settings.threads = threads
             settings.contextTokens = context
+            settings.cacheLayout = kvLayout
             settings.gpuLayers = gpuLayers
             return .llama(settings)
         case .simulated:
@@ -186,6 +200,8 @@ struct WorkerCommand: AsyncParsableCommand {
         }
     }
 }
+
+extension CacheLayout: ExpressibleByArgument {}
 
 /// How the simulated engine behaves.
 struct SimulatedEngineOptions: ParsableArguments {

@@ -28,6 +28,9 @@ class Server:
         self.directory = tempfile.TemporaryDirectory(prefix="sy-")
         self.log_path = os.path.join(self.directory.name, "log")
         self.log = open(self.log_path, "wb")
+        if command == "serve" and not {"--context", "--engine"} & set(arguments):
+            # Less than the default, which takes seconds to allocate.
+            arguments = ("--context", "32768", *arguments)
         self.process = subprocess.Popen(
             [BINARY, command, "--port", "0", "--admin-port", "0", "--model", model,
              "--data-dir", self.directory.name, *arguments],

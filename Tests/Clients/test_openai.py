@@ -187,10 +187,14 @@ def test_unknown_model_is_404(client):
     assert error.value.code == "model_not_found"
 
 
-def test_a_prompt_that_is_too_long_is_400(client):
+# More than the model's context, and more than the worker has for one request.
+@pytest.mark.parametrize("words", [20_000, 2_500])
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_prompt_that_is_too_long_is_400(client, words, stream):
     with pytest.raises(openai.BadRequestError) as error:
-        client.chat.completions.create(**body("word " * 20_000))
+        client.chat.completions.create(**body("word " * words, stream=stream))
     assert error.value.code == "context_length_exceeded"
+    assert error.value.param == "messages"
 
 
 def test_nulls_are_absent_and_unknown_fields_ignored(server):

@@ -10,8 +10,10 @@ struct LlamaCppEngineTests {
     private let prompt = EngineDriver.prompt(40)
 
     /// Greedy output of a stream alone in the batch.
-    private func alone(_ prompt: [TokenID], tokens: Int) throws -> [TokenID] {
-        let driver = try EngineDriver()
+    private func alone(
+        _ prompt: [TokenID], tokens: Int, _ layout: CacheLayout = .shared
+    ) throws -> [TokenID] {
+        let driver = try EngineDriver(TestModel.configuration(layout: layout))
         try driver.start(prompt, sequence: 0, slot: 0)
         try driver.run(steps: tokens - 1)
         return driver.streams[0].generated
@@ -43,34 +45,69 @@ struct LlamaCppEngineTests {
         #expect(throws: LlamaEngineError.self) { try LlamaCppEngine(configuration) }
     }
 
-    @Test func greedyFollowsTheLargestLogit() throws {
+    @Test(arguments: CacheLayout.allCases)
+    func greedyFollowsTheLargestLogit(_ layout: CacheLayout) throws {
         // The library's own loop and sampler, one sequence.
-        #expect(try alone(prompt, tokens: 24) == ReferenceLoop.greedy(prompt, tokens: 24))
+        #expect(try alone(prompt, tokens: 24, layout) == ReferenceLoop.greedy(prompt, tokens: 24))
     }
 
-    @Test func streamsInOneBatchDoNotMix() throws {
+    @Test(arguments: CacheLayout.allCases)
+    func streamsInOneBatchDoNotMix(_ layout: CacheLayout) throws {
         let prompts = (0..<4).map { EngineDriver.prompt(20 + 7 * $0, seed: UInt64($0)) }
-        let driver = try EngineDriver()
+        let driver = try EngineDriver(TestModel.configuration(layout: layout))
         for (index, prompt) in prompts.enumerated() {
             try driver.start(prompt, sequence: SequenceID(index), slot: index)
         }
         // Streams started earlier are ahead by nothing: all decode together from here.
         try driver.run(steps: 11)
         for (index, prompt) in prompts.enumerated() {
-            #expect(driver.streams[index].generated == (try alone(prompt, tokens: 12)))
+            #expect(driver.streams[index].generated == (try alone(prompt, tokens: 12, layout)))
         }
     }
 
-    @Test func copiedPrefixesGiveTheSameOutput() throws {
-        let driver = try EngineDriver()
+    @Test(arguments: CacheLayout.allCases)
+    func streamsComeAndGoAnywhere(_ layout: CacheLayout) throws {
+        let driver = try EngineDriver(TestModel.configuration(layout: layout))
+        let prompts = (0..<6).map { EngineDriver.prompt(20 + 5 * $0, seed: UInt64($0)) }
+        var expected: [[TokenID]] = []
+        for prompt in prompts { expected.append(try alone(prompt, tokens: 30, layout)) }
+        /// Checks what a stream has generated so far, and forgets it.
+        func finish(_ index: Int, prompt: Int) throws {
+            let generated = driver.streams[index].generated
+            #expect(generated == Array(expected[prompt].prefix(generated.count)))
+            try driver.end(index)
+        }
+        try driver.start(prompts[0], sequence: 0, slot: 0)
+        try driver.start(prompts[1], sequence: 9, slot: 1)
+        try driver.start(prompts[2], sequence: 4, slot: 2)
+        try driver.start(prompts[3], sequence: 31, slot: 3)
+        try driver.run(steps: 3)
+        // A gap of a few steps, then what is left moves together.
+        try finish(1, prompt: 1)
+        try driver.run(steps: 7)
+        // One that begins with what another left behind, one that begins with nothing.
+        try driver.start(
+            prompts[1], sequence: 12, slot: 4, copyFrom: (9, prompts[1].count - 1))
+        try driver.start(prompts[4], sequence: 30, slot: 5)
+        try driver.run(steps: 2)
+        try finish(0, prompt: 0)
+        try driver.start(prompts[5], sequence: 1, slot: 0)
+        try driver.run(steps: 8)
+        for prompt in [2, 3, 1, 4, 5] { try finish(0, prompt: prompt) }
+    }
+
+    @Test(arguments: CacheLayout.allCases)
+    func copiedPrefixesGiveTheSameOutput(_ layout: CacheLayout) throws {
+        let driver = try EngineDriver(TestModel.configuration(layout: layout))
         try driver.start(prompt, sequence: 0, slot: 0)
         try driver.start(prompt, sequence: 5, slot: 1, copyFrom: (0, 30))
         try driver.run(steps: 9)
         #expect(driver.streams[0].generated == driver.streams[1].generated)
     }
 
-    @Test func truncatedSequencesGoOn() throws {
-        let driver = try EngineDriver()
+    @Test(arguments: CacheLayout.allCases)
+    func truncatedSequencesGoOn(_ layout: CacheLayout) throws {
+        let driver = try EngineDriver(TestModel.configuration(layout: layout))
         try driver.start(prompt, sequence: 0, slot: 0)
         try driver.run(steps: 9)
         let whole = driver.streams[0].generated
@@ -100,8 +137,9 @@ struct LlamaCppEngineTests {
         #expect(result.samples.map(\.token) == [whole[5]])
     }
 
-    @Test func clearedSequencesStartAnew() throws {
-        let driver = try EngineDriver()
+    @Test(arguments: CacheLayout.allCases)
+    func clearedSequencesStartAnew(_ layout: CacheLayout) throws {
+        let driver = try EngineDriver(TestModel.configuration(layout: layout))
         try driver.start(prompt, sequence: 0, slot: 0)
         let first = driver.streams[0].generated
         var plan = StepPlan()
@@ -113,7 +151,8 @@ struct LlamaCppEngineTests {
         #expect(driver.streams[0].generated == first)
     }
 
-    @Test func seedsReproduceAndResume() throws {
+    @Test(arguments: CacheLayout.allCases)
+    func seedsReproduceAndResume(_ layout: CacheLayout) throws {
         func parameters(_ seed: UInt64) -> (inout SamplingParameters) -> Void {
             {
                 $0.temperature = 0.9
@@ -122,7 +161,7 @@ struct LlamaCppEngineTests {
                 $0.seed = seed
             }
         }
-        let driver = try EngineDriver()
+        let driver = try EngineDriver(TestModel.configuration(layout: layout))
         try driver.start(prompt, sequence: 0, slot: 0, parameters(7))
         try driver.start(prompt, sequence: 1, slot: 1, parameters(7))
         try driver.start(prompt, sequence: 2, slot: 2, parameters(8))
@@ -131,7 +170,7 @@ struct LlamaCppEngineTests {
         #expect(driver.streams[1].generated == whole)
         #expect(driver.streams[2].generated != whole)
         // On "another worker", from the middle.
-        let other = try EngineDriver()
+        let other = try EngineDriver(TestModel.configuration(layout: layout))
         try other.start(
             prompt, sequence: 3, slot: 4, generated: Array(whole[..<6]), parameters(7))
         try other.run(steps: 5)

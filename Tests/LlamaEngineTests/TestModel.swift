@@ -23,10 +23,13 @@ enum TestModel {
         "no model: run deploy/bootstrap.sh, or set SWITCHYARD_TEST_MODEL to a GGUF file"
 
     static func configuration(
-        cells: Int = 2048, sequences: Int = 32, slots: Int = 16, batch: Int = 256, threads: Int = 1
+        cells: Int = 2048, sequences: Int = 32, slots: Int = 16, batch: Int = 256,
+        threads: Int = 1, layout: CacheLayout = .shared
     ) -> LlamaEngineConfiguration {
         var configuration = LlamaEngineConfiguration(modelPath: path!)
-        configuration.cacheCells = cells
+        // 256 for each sequence, the least there is.
+        configuration.cacheCells = layout == .shared ? cells : 256 * slots
+        configuration.cacheLayout = layout
         configuration.maxSequences = sequences
         configuration.slots = slots
         configuration.batchTokens = batch
@@ -106,6 +109,13 @@ final class EngineDriver {
         }
         streams.append(stream)
         return streams.count - 1
+    }
+
+    /// Forgets a stream; what it computed stays in its sequence.
+    func end(_ index: Int) throws {
+        var plan = StepPlan()
+        plan.samplerOperations = [.end(slot: streams.remove(at: index).slot)]
+        _ = try engine.execute(plan)
     }
 
     /// One decode of all streams.

@@ -212,7 +212,11 @@ extension APIError {
     /// What a worker's failure is to the client.
     init(_ status: GRPCStatus) {
         switch status.code {
-        case .invalidArgument, .outOfRange, .failedPrecondition:
+        case .outOfRange:
+            self.init(
+                .contextLengthExceeded, "The messages are too long: \(status.message).",
+                parameter: "messages")
+        case .invalidArgument, .failedPrecondition:
             self.init(.invalidValue, status.message)
         case .resourceExhausted:
             self.init(.queueFull, "The worker's queue is full; try again later.")

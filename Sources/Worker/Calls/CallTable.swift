@@ -283,7 +283,7 @@ extension SubmitError {
     var status: GRPCStatus {
         switch self {
         case .promptTooLong(let limit):
-            GRPCStatus(.invalidArgument, "the prompt must be shorter than \(limit) tokens")
+            GRPCStatus(.outOfRange, "the prompt must be shorter than \(limit) tokens")
         case .emptyPrompt: GRPCStatus(.invalidArgument, "the prompt is empty")
         case .invalidResume:
             GRPCStatus(.invalidArgument, "the resumed tokens leave no prompt")

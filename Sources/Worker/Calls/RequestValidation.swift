@@ -12,15 +12,16 @@ struct RequestValidation: Sendable {
     var requestTokensMax: Int
     var choicesMax: Int
 
-    /// INVALID_ARGUMENT that names the field; nil for a request that can run.
+    /// INVALID_ARGUMENT that names the field, OUT_OF_RANGE for a prompt that another worker of the
+    /// same model may have room for; nil for a request that can run.
     func refusal(of request: EngineGenerateRequest) -> GRPCStatus? {
         let generation = request.generation
         guard !generation.prompt.isEmpty else { return invalid("input_ids", "empty") }
         guard generation.prompt.count < requestTokensMax else {
-            return invalid(
-                "input_ids",
-                "\(generation.prompt.count) tokens leave no room in a context of "
-                    + "\(requestTokensMax)")
+            return GRPCStatus(
+                .outOfRange,
+                "a context of \(requestTokensMax) tokens has no room for an answer to a prompt of "
+                    + "\(generation.prompt.count)")
         }
         guard generation.resumedTokens < generation.prompt.count else {
             return invalid("switchyard-position", "leaves no prompt")

@@ -11,9 +11,11 @@ extension EngineThread.Setup where E == LlamaCppEngine {
         let slots = configuration.slots ?? WorkerDefaults.slots(onGPU: usesGPU)
         var engineSettings = LlamaEngineConfiguration(modelPath: settings.modelPath)
         engineSettings.slots = slots
-        engineSettings.maxSequences = WorkerDefaults.sequences(slots: slots)
+        let layout = settings.cacheLayout ?? WorkerDefaults.cacheLayout(onGPU: usesGPU)
+        engineSettings.cacheLayout = layout
+        engineSettings.maxSequences = WorkerDefaults.sequences(slots: slots, layout: layout)
         engineSettings.cacheCells =
-            settings.contextTokens ?? slots * WorkerDefaults.contextTokensPerSlot
+            settings.contextTokens ?? slots * WorkerDefaults.contextTokensPerSlot(layout)
         engineSettings.batchTokens = WorkerDefaults.batchTokens(
             slots: slots, onGPU: usesGPU)
         engineSettings.microBatchTokens = min(512, engineSettings.batchTokens)
@@ -32,7 +34,8 @@ extension EngineThread.Setup where E == LlamaCppEngine {
             engine: engine,
             scheduling: WorkerDefaults.scheduling(
                 configuration, slots: slots,
-                idlePairsMax: WorkerDefaults.idlePairs(onGPU: usesGPU)),
+                idlePairsMax: layout == .shared
+                    ? WorkerDefaults.idlePairs(onGPU: usesGPU) : nil),
             model: ModelDescription(
                 name: configuration.modelName ?? Self.name(ofFile: settings.modelPath),
                 path: settings.modelPath,

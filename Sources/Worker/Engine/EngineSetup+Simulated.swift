@@ -8,7 +8,7 @@ extension EngineThread.Setup where E == PacedEngine {
         now: @escaping @Sendable () -> Instant
     ) throws(WorkerError) -> EngineThread.Setup<PacedEngine> {
         let slots = configuration.slots ?? WorkerDefaults.slots(onGPU: true)
-        let cells = settings.contextTokens ?? slots * WorkerDefaults.contextTokensPerSlot
+        let cells = settings.contextTokens ?? slots * WorkerDefaults.contextTokensPerSlot(.shared)
         let sequences = WorkerDefaults.sequences(slots: slots)
         // The last token of the vocabulary ends a generation, as far as there are ends.
         let end = TokenID(settings.vocabularySize - 1)

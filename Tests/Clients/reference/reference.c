@@ -1,13 +1,12 @@
 // A plain greedy driver on libllama, to compare the server with: one sequence, alone in the batch,
 // no scheduler, no template engine, no tokenizer code of the server's.
 //
-//     reference MODEL CONTEXT BATCH SEQUENCES THREADS FLASH CHUNK TOKENS CONVERSATION...
+//     reference MODEL CONTEXT BATCH SEQUENCES THREADS CHUNK TAIL TOKENS CONVERSATION...
 //
 // CONTEXT, BATCH (also the micro batch), SEQUENCES and THREADS are those of the worker's context.
-// FLASH is `auto`, as in the worker, or `off` for attention without the flash kernels.
-// A prompt is computed in chunks of CHUNK tokens, the last one of what remains; only its last token
-// asks for logits. Each CONVERSATION is a file: system text, NUL, user text. For each one a line of
-// JSON: the tokens of the answer (an end-of-generation token included, which ends it), their bytes
+// A prompt is computed in chunks of CHUNK tokens, the last ones cut so that none is under TAIL;
+// only its last token asks for logits. Each CONVERSATION is a file: system text, NUL, user text. For
+// each one a line of JSON: the tokens of the answer (an end-of-generation token included, which ends it), their bytes
 // in hexadecimal, their log-probabilities, and the gap between the two largest logits.
 
 #include <ggml-cpu.h>
@@ -95,6 +94,14 @@ static void compute(
     if (llama_decode(context, *batch) != 0) fail("llama_decode", "failed");
 }
 
+// Of so many tokens left. A rest under `tail` is avoided by a shorter chunk before it; where that
+// one would be under `tail` itself, the two are one.
+static int next_chunk(int left, int chunk, int tail) {
+    if (left <= chunk) return left;
+    if (left - chunk >= tail) return chunk;
+    return left >= 2 * tail ? left - tail : left;
+}
+
 // The most probable token, the lowest of equals.
 static struct step greedy(const float *logits, int size) {
     int best = 0;
@@ -127,9 +134,8 @@ static void print(
 
 int main(int argc, char **argv) {
     if (argc < 10) fail("arguments", "too few; see the source");
-    const bool flash = strcmp(argv[6], "auto") == 0;
-    if (!flash && strcmp(argv[6], "off") != 0) fail("neither auto nor off", argv[6]);
-    const int chunk = number(argv[7]);
+    const int chunk = number(argv[6]);
+    const int tail = number(argv[7]);
     const int wanted = number(argv[8]);
     if (wanted > ANSWER_TOKENS_MAX) fail("too many tokens", argv[8]);
     llama_log_set(show_errors, NULL);
@@ -147,11 +153,10 @@ int main(int argc, char **argv) {
     parameters.n_outputs_max = parameters.n_seq_max;
     parameters.n_threads = number(argv[5]);
     parameters.n_threads_batch = parameters.n_threads;
-    parameters.flash_attn_type =
-        flash ? LLAMA_FLASH_ATTN_TYPE_AUTO : LLAMA_FLASH_ATTN_TYPE_DISABLED;
-    parameters.kv_unified = true;
+    parameters.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_AUTO;
+    parameters.kv_unified = false;
     parameters.swa_full = true;
-    if (chunk > (int) parameters.n_batch) fail("the chunk is larger than the batch", argv[7]);
+    if (chunk + tail > (int) parameters.n_batch + 1) fail("the batch is too small", argv[6]);
     struct llama_context *context = llama_init_from_model(model, parameters);
     if (context == NULL) fail("cannot make a context", argv[2]);
 
@@ -168,9 +173,10 @@ int main(int argc, char **argv) {
         int length;
         llama_token *prompt = prompt_tokens(vocab, argv[file], &length);
         llama_memory_clear(llama_get_memory(context), true);
-        for (int start = 0; start < length; start += chunk) {
-            const int count = length - start < chunk ? length - start : chunk;
+        for (int start = 0; start < length;) {
+            const int count = next_chunk(length - start, chunk, tail);
             compute(context, &batch, prompt + start, count, start, start + count == length);
+            start += count;
         }
         int done = 0;
         bool ended = false;
