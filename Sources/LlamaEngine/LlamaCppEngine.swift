@@ -23,6 +23,8 @@ package final class LlamaCppEngine: Engine {
     private var batch: BatchBuffer
     /// Nil where sequences share their cells: then a sequence is the library's of the same number.
     var streams: StreamMap?
+    /// Holds one stream's content while it is copied.
+    var transferBuffer = TransferBuffer()
     private var samplers: SamplerPool
     /// Failures that no result has reported yet.
     private var pendingFailures: [SamplerFailure] = []
@@ -93,12 +95,12 @@ package final class LlamaCppEngine: Engine {
         for operation in plan.cacheOperations {
             if case .copy = operation, !isArranged {
                 // Before new sequences have content that would have to move with them.
-                arrange(plan)
+                try arrange(plan)
                 isArranged = true
             }
             try carryOut(operation)
         }
-        if !isArranged { arrange(plan) }
+        if !isArranged { try arrange(plan) }
         for operation in plan.samplerOperations { carryOut(operation) }
         try fill(plan)
         let decodeStart = monotonicNanoseconds()

@@ -13,8 +13,7 @@ extension LlamaCppEngine {
             if streams == nil {
                 unsafe llama_memory_seq_cp(memory, source, copy, 0, Int32(clamping: length))
             } else {
-                // Between streams only a whole one can be copied.
-                unsafe llama_memory_seq_cp(memory, source, copy, -1, -1)
+                try transfer(from: source, to: copy)
                 try truncate(copy, to: length)
                 streams?.fill(to)
             }
@@ -36,15 +35,28 @@ extension LlamaCppEngine {
     }
 
     /// Brings the sequences of a plan side by side.
-    func arrange(_ plan: StepPlan) {
+    func arrange(_ plan: StepPlan) throws(EngineError) {
         guard streams != nil else { return }
         let moves = streams?.arrange(plan.entries.map(\.sequence)) ?? []
         for move in moves {
             switch move {
-            case .copy(let from, let to):
-                unsafe llama_memory_seq_cp(session.memory, from, to, -1, -1)
+            case .copy(let from, let to): try transfer(from: from, to: to)
             case .clear(let stream): clear(stream)
             }
+        }
+    }
+
+    /// Copies what one stream holds into another, which loses what it held. Through memory of our
+    /// own: `llama_memory_seq_cp` copies all cells of a stream, used or not, and has the next step
+    /// plan its compute buffers anew (230 tokens of a 135M model: 1.4 ms this way, 6 ms that).
+    private func transfer(from: Int32, to: Int32) throws(EngineError) {
+        let context = unsafe session.context
+        let size = unsafe llama_state_seq_get_size(context, from)
+        transferBuffer.reserve(size)
+        let written = unsafe llama_state_seq_get_data(context, transferBuffer.base, size, from)
+        let read = unsafe llama_state_seq_set_data(context, transferBuffer.base, written, to)
+        guard written > 0, read == written else {
+            throw .failed(code: 0, message: "cannot copy stream \(from) to \(to)")
         }
     }
 

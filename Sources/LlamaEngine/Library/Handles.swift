@@ -79,6 +79,22 @@ internal import CLlama
     }
 }
 
+/// Memory that grows to what was needed once.
+@safe struct TransferBuffer: ~Copyable {
+    private(set) var base: UnsafeMutablePointer<UInt8>?
+    private var capacity = 0
+
+    /// At least so many bytes; what was there is lost.
+    mutating func reserve(_ bytes: Int) {
+        guard bytes > capacity else { return }
+        unsafe base?.deallocate()
+        unsafe base = .allocate(capacity: bytes)
+        capacity = bytes
+    }
+
+    deinit { unsafe base?.deallocate() }
+}
+
 /// A batch's arrays, allocated once and filled anew for each step.
 @safe struct BatchBuffer: ~Copyable {
     private var batch: llama_batch
