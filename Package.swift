@@ -175,7 +175,7 @@ let package = Package(
             ]),
 
         // Tests.
-        tests("Gateway", ["Admission", "GRPC", "InferenceAPI", "InferenceTypes"]),
+        tests("Gateway", ["Admission", "GRPC", "InferenceAPI", "InferenceTypes", log] + nio),
         tests(
             "Worker",
             [

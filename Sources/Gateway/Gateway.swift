@@ -126,14 +126,19 @@ package final class Gateway: Sendable {
         }
     }
 
-    /// Keeps the supervised workers running until `stop` or cancellation; throws when one cannot
-    /// start at all. Returns at once when there are none.
+    /// Keeps the supervised workers running until `stop`. When one cannot start at all, the others
+    /// are stopped and its error is thrown. Returns at once when there are none.
     package func superviseWorkers() async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for supervisor in supervisors {
                 group.addTask { try await supervisor.run() }
             }
-            try await group.waitForAll()
+            do {
+                while try await group.next() != nil {}
+            } catch {
+                await stopWorkers()
+                throw error
+            }
         }
     }
 
@@ -150,11 +155,24 @@ package final class Gateway: Sendable {
         logger.notice(
             "draining", metadata: ["seconds": "\(core.configuration.drainSeconds)"])
         await drainServers(deadline: deadline)
-        for supervisor in supervisors { await supervisor.stop() }
+        // Whatever uses the loops ends before they do: supervisors, preparations that outlived
+        // their clients, links; and what all these told the dispatcher, which tells the
+        // connection loops, is done before those end.
+        await stopWorkers()
+        try? await preparationPool.shutdownGracefully()
         await closeLinks()
+        await dispatcher.settle()
         await adminServer.close()
         for group in groups { try? await group.shutdownGracefully() }
-        try? await preparationPool.shutdownGracefully()
+    }
+
+    /// All at once; returns when their processes have exited.
+    private func stopWorkers() async {
+        await withTaskGroup(of: Void.self) { group in
+            for supervisor in supervisors {
+                group.addTask { await supervisor.stop() }
+            }
+        }
     }
 
     private func drainServers(deadline: NIODeadline) async {

@@ -110,6 +110,19 @@ def test_sigterm_ends_the_rest_with_an_error_event(launch):
     assert server.process.wait(timeout=30) == 0
 
 
+def test_sigterm_leaves_nothing_behind(launch, monkeypatch):
+    # NIO ends the process when something uses an event loop that has shut down; without this it
+    # prints an error and goes on.
+    monkeypatch.setenv("SWIFTNIO_STRICT", "1")
+    server = launch("--slots", "2", "--workers", "2", "--engine", "simulated",
+                    "--model-name", "smollm2").wait_ready()
+    workers = server.worker_pids()
+    assert len(workers) == 2
+    assert server.terminate() == 0, server.log_text()
+    assert not [pid for pid in workers if os.path.exists(f"/proc/{pid}")]
+    assert "ERROR:" not in server.log_text()
+
+
 def test_workers_die_with_their_gateway(launch):
     server = launch("--slots", "1", "--model-name", "smollm2").wait_ready()
     worker = server.worker_pids()[-1]

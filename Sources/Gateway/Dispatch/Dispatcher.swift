@@ -222,6 +222,12 @@ struct DispatcherHandle: Sendable {
         }
     }
 
+    /// Control path only: returns when everything that was put on the loop before has been done.
+    func settle() async {
+        // Fails only on a loop that has ended, where nothing is left to be done.
+        try? await loop.submit {}.get()
+    }
+
     /// Control path only: awaits the operation's answer.
     func ask<Answer: Sendable>(
         _ operation: @escaping @Sendable (Dispatcher) -> Answer

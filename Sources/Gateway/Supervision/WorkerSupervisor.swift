@@ -10,6 +10,9 @@ actor WorkerSupervisor {
     /// The wait after a worker that died before it was ready; doubles to the maximum.
     static let backoffInitial: Duration = .milliseconds(250)
     static let backoffMaximum: Duration = .seconds(10)
+    /// How long a worker may take to exit after SIGTERM before it gets SIGKILL. Its streams have
+    /// ended when it is stopped, so all it waits for is the engine's step in hand.
+    static let exitLimit: Duration = .seconds(5)
 
     /// The worker's first life ended before it was ready, with a status that says a person must
     /// act (a missing model, a refused setting): restarting would not help.
@@ -22,24 +25,36 @@ actor WorkerSupervisor {
     private let commandLine: WorkerCommandLine
     private let dispatcher: DispatcherHandle
     private let logger: Logger
+    private let backoffInitial: Duration
+    private let exitLimit: Duration
     private var process: WorkerProcess?
+    /// The wait before a restart, while there is one.
+    private var restartDelay: Task<Void, Never>?
+    private var isRunning = false
     private var isStopping = false
+    /// Callers of `stop` that wait for `run` to return.
+    private var stopWaiters: [CheckedContinuation<Void, Never>] = []
     private(set) var restarts = 0
 
     init(
-        index: Int, commandLine: WorkerCommandLine, dispatcher: DispatcherHandle, logger: Logger
+        index: Int, commandLine: WorkerCommandLine, dispatcher: DispatcherHandle, logger: Logger,
+        backoffInitial: Duration = backoffInitial, exitLimit: Duration = exitLimit
     ) {
         self.index = index
         self.commandLine = commandLine
         self.dispatcher = dispatcher
         self.logger = logger
+        self.backoffInitial = backoffInitial
+        self.exitLimit = exitLimit
     }
 
     var processIdentifier: Int32? { process?.processIdentifier }
 
-    /// Runs until `stop`. Throws when the worker cannot start at all.
+    /// Runs until `stop`. Throws when the worker cannot start at all. To be called once.
     func run() async throws {
-        var backoff = Self.backoffInitial
+        isRunning = true
+        defer { ended() }
+        var backoff = backoffInitial
         var wasEverReady = false
         var life = 0
         while !isStopping {
@@ -49,27 +64,59 @@ actor WorkerSupervisor {
             restarts += 1
             if outcome.wasReady {
                 wasEverReady = true
-                backoff = Self.backoffInitial
+                backoff = backoffInitial
                 continue
             }
             if !wasEverReady, Self.needsAPerson(outcome.status) {
                 throw CannotStart(status: outcome.status)
             }
-            try await Task.sleep(for: backoff)
+            await sleep(backoff)
             backoff = min(backoff * 2, Self.backoffMaximum)
         }
     }
 
-    /// Drains the worker (SIGTERM) and starts it no more.
-    func stop() {
+    /// Ends the worker (SIGTERM, and SIGKILL after the exit limit) and starts it no more. Returns
+    /// when its process has exited and the dispatcher has been told; from then on this supervisor
+    /// uses no event loop.
+    func stop() async {
         isStopping = true
+        restartDelay?.cancel()
+        guard isRunning else { return }
         process?.terminate()
+        let limit = Task {
+            try await Task.sleep(for: exitLimit)
+            killLateWorker()
+        }
+        await withCheckedContinuation { stopWaiters.append($0) }
+        limit.cancel()
     }
 
-    /// Ends the worker at once.
-    func kill() {
-        isStopping = true
-        process?.kill()
+    private func ended() {
+        isRunning = false
+        for waiter in stopWaiters { waiter.resume() }
+        stopWaiters = []
+    }
+
+    private func killLateWorker() {
+        guard let process else { return }
+        logger.warning(
+            "worker is killed: it did not exit in time",
+            metadata: [
+                "index": "\(index)", "pid": "\(process.processIdentifier)",
+                "limit": "\(exitLimit)",
+            ])
+        process.kill()
+    }
+
+    /// Sleeps, or returns at once when `stop` is called.
+    private func sleep(_ duration: Duration) async {
+        let delay = Task<Void, Never> {
+            // Cancelled by `stop`: then there is nothing left to wait for.
+            try? await Task.sleep(for: duration)
+        }
+        restartDelay = delay
+        await delay.value
+        restartDelay = nil
     }
 
     private func runOnce(life: Int) async throws -> (wasReady: Bool, status: Int32) {
@@ -88,6 +135,8 @@ actor WorkerSupervisor {
         for await progress in process.progress {
             switch progress {
             case .ready:
+                // A worker that becomes ready while it is being stopped takes no requests.
+                guard !isStopping else { continue }
                 worker = try await dispatcher.ask { $0.addWorker(.unix(path: path)) }
             case .exited(let code, let bySignal):
                 status = code
