@@ -18,7 +18,7 @@ package struct GatewayConfiguration: Sendable {
     package var preparationThreads: Int = 1
     /// The model all workers serve; its vocabulary and template.
     package var modelPath: String
-    /// What clients call the model; from the file when nil.
+    /// What clients call the model; nil: its file's name without `.gguf`.
     package var modelName: String?
     /// Other names for it.
     package var modelAliases: [String] = []

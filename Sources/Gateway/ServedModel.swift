@@ -26,7 +26,7 @@ struct ServedModel: Sendable {
         let vocabulary = try Vocabulary(path: path)
         self.vocabulary = vocabulary
         self.template = try ChatTemplate(vocabulary: vocabulary)
-        self.name = name ?? (vocabulary.name.isEmpty ? "default" : vocabulary.name)
+        self.name = name ?? ModelName.ofFile(path)
         self.aliases = aliases
         self.created = created
         self.contextTokens = vocabulary.contextLength

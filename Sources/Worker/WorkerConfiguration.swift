@@ -15,7 +15,7 @@ package struct WorkerConfiguration: Hashable, Sendable {
     package var listen: WorkerListenAddress
     /// Permits a TCP address that others can reach, without encryption.
     package var allowsPlaintext = false
-    /// The name in `GetModelInfo`; nil: the model's own, or its file's.
+    /// The name in `GetModelInfo`; nil: its file's name without `.gguf`.
     package var modelName: String?
 
     /// Requests that run at once; nil: `defaultSlots`.

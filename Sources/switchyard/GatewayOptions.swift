@@ -34,7 +34,7 @@ struct GatewayOptions: ParsableArguments {
     @Option(help: "The model (GGUF); the gateway reads only its vocabulary and chat template.")
     var model: String
 
-    @Option(help: "What clients call the model; from the file by default.")
+    @Option(help: "What clients call the model. Default: its file's name without .gguf.")
     var modelName: String?
 
     @Option(help: "Another name for the model; may be given several times.")

@@ -30,7 +30,7 @@ struct WorkerCommand: AsyncParsableCommand {
     @Flag(help: "Permit a TCP address that others can reach; the protocol is not encrypted.")
     var allowPlaintext = false
 
-    @Option(help: "The name told to gateways. Default: the model's own.")
+    @Option(help: "The name told to gateways. Default: its file's name without .gguf.")
     var modelName: String?
 
     @Option(help: "Requests that run at once. Default: 16 on a CPU, 64 on a GPU or simulated.")

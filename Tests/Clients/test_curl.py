@@ -2,10 +2,11 @@
 
 import gzip
 import json
+import os
 import subprocess
 
 import pytest
-from conftest import body, events
+from conftest import MODEL, body, events
 
 
 def curl(*arguments, data=None):
@@ -96,6 +97,14 @@ def test_keys_are_asked_for_and_checked(launch, tmp_path):
     assert status("-H", "authorization: Bearer secret-key-1") == "200"
     assert status("-H", "x-api-key: secret-key-2") == "200"
     assert "secret-key" not in instance.log_text()
+
+
+def test_without_a_name_the_model_is_called_after_its_file(launch):
+    instance = launch("--slots", "1", "--engine", "simulated").wait_ready()
+    name = os.path.basename(MODEL).removesuffix(".gguf")
+    models = json.loads(curl(f"{instance.url}/v1/models"))["data"]
+    assert [model["id"] for model in models] == [name]
+    assert f'"model":"{name}"' in instance.log_text()
 
 
 def test_probes_and_metrics(server):

@@ -1,3 +1,4 @@
+import InferenceTypes
 import LlamaEngine
 import Scheduling
 
@@ -37,18 +38,11 @@ extension EngineThread.Setup where E == LlamaCppEngine {
                 idlePairsMax: layout == .shared
                     ? WorkerDefaults.idlePairs(onGPU: usesGPU) : nil),
             model: ModelDescription(
-                name: configuration.modelName ?? Self.name(ofFile: settings.modelPath),
+                name: configuration.modelName ?? ModelName.ofFile(settings.modelPath),
                 path: settings.modelPath,
                 // The library's summary begins with the architecture: "llama 135M Q4_0".
                 architecture: String(engine.model.summary.prefix { $0 != " " }),
                 device: device))
-    }
-
-    /// The file's name without folder and `.gguf`.
-    private static func name(ofFile path: String) -> String {
-        var name = path.split(separator: "/").last.map(String.init) ?? path
-        if name.lowercased().hasSuffix(".gguf") { name.removeLast(5) }
-        return name
     }
 }
 
