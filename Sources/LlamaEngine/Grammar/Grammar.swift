@@ -47,7 +47,7 @@ internal import InferenceTypes
     /// Moves on by a token; throws `outputMismatch` when it may not come next.
     mutating func accept(_ token: TokenID) throws(GrammarError) {
         guard try admits(token) else { throw .outputMismatch }
-        let start = ContinuousClock.now
+        let start = ThreadTime.now()
         unsafe llama_sampler_accept(sampler, token)
         try checkTime(since: start)
     }
@@ -73,15 +73,14 @@ internal import InferenceTypes
     private func apply(
         _ data: UnsafeMutablePointer<llama_token_data>, count: Int
     ) throws(GrammarError) {
-        let start = ContinuousClock.now
+        let start = ThreadTime.now()
         var array = unsafe llama_token_data_array(
             data: data, size: count, selected: -1, sorted: false)
         unsafe llama_sampler_apply(sampler, &array)
         try checkTime(since: start)
     }
 
-    private func checkTime(since start: ContinuousClock.Instant) throws(GrammarError) {
-        let elapsed = ContinuousClock.now - start
-        guard elapsed <= .nanoseconds(limits.checkNanosecondsMax) else { throw .tooAmbiguous }
+    private func checkTime(since start: Int64) throws(GrammarError) {
+        guard ThreadTime.now() - start <= limits.checkNanosecondsMax else { throw .tooAmbiguous }
     }
 }

@@ -45,7 +45,8 @@ package struct GrammarLimits: Hashable, Sendable {
     /// recursion, and how deep they nest, which is the depth of its recursion.
     package var leftmostStepsMax = 2_000_000
     package var leftmostDepthMax = 1000
-    /// Time of one check of tokens against the grammar; more means that its ambiguity explodes.
+    /// Processor time of one check of tokens against the grammar; more means that its ambiguity
+    /// explodes. Not wall time: a busy machine must not refuse a good grammar.
     package var checkNanosecondsMax: Int64 = 2_000_000_000
 
     package init() {}
