@@ -2,21 +2,23 @@ import GRPC
 import InferenceTypes
 
 /// What travels beside a `Generate` request as gRPC metadata, so that the messages stay compatible
-/// with engines that do not know it (DESIGN.md §3, §5b).
+/// with engines that do not know it.
 ///
 /// | key | value |
 /// |---|---|
 /// | `switchyard-tier` | `priority`, `default` or `batch` |
 /// | `switchyard-tenant` | the tenant's name, percent-encoded like `grpc-message` |
-/// | `switchyard-deadline` | milliseconds that are left to finish, at sending |
+/// | `switchyard-deadline` | milliseconds from sending until the worker ends the request |
 /// | `switchyard-position` | how many tokens at the prompt's end are generated output |
 /// | `switchyard-seed` | the 64-bit seed, decimal; the message carries a fold of it |
 /// | `switchyard-attempt` | 0 for the first worker that gets the request, then 1, 2, … |
 ///
 /// Tier, tenant, position and seed are fields of `GenerationRequest`; the rest is here.
 package struct EngineMetadata: Sendable, Hashable {
-    /// Milliseconds until the answer is worthless, which orders requests of equal tier and tenant.
-    /// Relative, because clocks differ. Not a time-out: that is gRPC's own deadline.
+    /// Milliseconds from sending until the worker ends each choice, waiting or running, with finish
+    /// reason `timeLimit` (`length` on the wire): the call succeeds and what was generated stands.
+    /// Relative, because clocks differ. gRPC's own deadline instead fails the call with
+    /// DEADLINE_EXCEEDED. Nil: no such limit. It has no say in the order of requests.
     package var deadlineMilliseconds: Int64?
     /// Tells late output of a superseded attempt from the current one's, in logs and journals.
     package var attempt: Int

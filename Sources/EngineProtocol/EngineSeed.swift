@@ -1,4 +1,4 @@
-/// Seeds are 64 bits in the APIs and an `int32` in the protocol (DESIGN.md §5b.3).
+/// Seeds are 64 bits in the APIs and an `int32` in the protocol.
 package enum EngineSeed {
     /// The seed for an engine that knows only the message: 31 bits, never negative because vLLM
     /// takes -1 for "no seed". Seeds under 2^31 fold to themselves, so that a client's `seed: 42`

@@ -8,8 +8,9 @@ package struct EngineGenerateRequest: Sendable, Hashable {
     package var choices: Int
     /// False: one `Complete` per choice at its end, with all its tokens.
     package var streams: Bool
-    /// Stop strings of a gateway that leaves them to the engine. A worker that sees token ids only
-    /// may ignore them: such gateways look for the strings themselves, too, and cancel.
+    /// Stop strings. A worker that sees token ids only may ignore them: gateways that make the text
+    /// find them, too (smg cuts the text and says `stop`). What it costs is tokens nobody reads, as
+    /// smg lets the engine go on to `max_tokens`.
     package var stopStrings: [String]
     package var metadata: EngineMetadata
 

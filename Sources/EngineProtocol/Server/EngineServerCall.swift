@@ -38,7 +38,7 @@ package final class EngineServerCall {
     }
 
     package var eventLoop: any EventLoop { call.eventLoop }
-    /// When the client gives up; nil when it waits for ever.
+    /// When the client gives up (`grpc-timeout`); nil when it waits for ever.
     package var deadline: NIODeadline? { call.deadline }
     /// False while the client reads too slowly.
     package var isWritable: Bool { call.isWritable }
