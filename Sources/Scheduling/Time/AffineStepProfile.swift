@@ -23,7 +23,7 @@ package struct AffineStepProfile: Hashable, Sendable {
         self.perPrefillPair = perPrefillPair
     }
 
-    /// SmolLM2-135M Q4_0 on two CPU threads (DESIGN §5): decode 98 tokens/s alone and 251 at 16,
+    /// SmolLM2-135M Q4_0 on two CPU threads: decode 98 tokens/s alone and 251 at 16,
     /// prefill 630 tokens/s.
     package static let llamaCPU = AffineStepProfile(
         base: 6_500_000, perDecode: 3_600_000, perPrefillToken: 1_500_000, perCacheToken: 400,
