@@ -12,19 +12,20 @@ struct SimulatedCache: Sendable {
         var owners = 0
     }
 
-    private(set) var cells: [Cell]
-    /// Indices of free cells.
-    private var unused: [Int]
+    /// Those that were ever used: a cache may have millions, of which a test fills a few.
+    private(set) var cells: [Cell] = []
+    private let cellCount: Int
+    /// Indices of cells that are free again.
+    private var unused: [Int] = []
     /// Cell index by position, by sequence.
     private(set) var sequences: [[Int]]
 
     init(sequences count: Int, cells cellCount: Int) {
-        cells = Array(repeating: Cell(), count: cellCount)
-        unused = Array((0..<cellCount).reversed())
+        self.cellCount = cellCount
         sequences = Array(repeating: [], count: count)
     }
 
-    var freeCells: Int { unused.count }
+    var freeCells: Int { cellCount - usedCells }
     var usedCells: Int { cells.count - unused.count }
 
     func length(_ sequence: SequenceID) -> Int { sequences[Int(sequence)].count }
@@ -62,12 +63,19 @@ struct SimulatedCache: Sendable {
     mutating func append(_ sequence: SequenceID, _ tokens: ArraySlice<TokenID>) {
         var chain = chain(sequence)
         for token in tokens {
-            guard let cell = unused.popLast() else { preconditionFailure("no cell is free") }
+            let cell = takeCell()
             chain = SimulatedGeneration.chain(chain, token)
             cells[cell] = Cell(
                 chain: chain, position: sequences[Int(sequence)].count, owners: 1)
             sequences[Int(sequence)].append(cell)
         }
+    }
+
+    private mutating func takeCell() -> Int {
+        if let cell = unused.popLast() { return cell }
+        precondition(cells.count < cellCount, "no cell is free")
+        cells.append(Cell())
+        return cells.count - 1
     }
 
     private func index(_ sequence: SequenceID) -> Int? {
