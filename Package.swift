@@ -179,8 +179,8 @@ let package = Package(
         tests(
             "Worker",
             [
-                "Scheduling", "EngineProtocol", "HTTPTransport", "GRPC", "InferenceTypes",
-                "Tokenization", "CLlama", log,
+                "Scheduling", "EngineProto", "EngineProtocol", "HTTPTransport", "GRPC",
+                "InferenceTypes", "Tokenization", "CLlama", log, protobuf,
             ] + nio),
         tests("InferenceAPI", nio, exclude: ["Corpus", "Fixtures"]),
         tests(
