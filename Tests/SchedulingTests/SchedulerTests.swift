@@ -10,8 +10,8 @@ import Testing
     // MARK: Time between tokens
 
     @Test func aLongPromptDoesNotStallRunningStreams() throws {
-        var harness = try Harness()
-        let running = try (0..<8).map { try harness.submit(prompt(UInt64($0), 10), maxTokens: 400) }
+        var harness = try Harness(properties: Harness.properties(cells: 8192))
+        let running = try (0..<8).map { try harness.submit(prompt(UInt64($0), 10), maxTokens: 600) }
         for _ in 0..<100 { harness.step() }
         let calm = harness.durations.suffix(50).sorted()[25]
         let long = try harness.submit(prompt(99, 2000), maxTokens: 2)
@@ -23,14 +23,14 @@ import Testing
             let after = running.map { harness.output[$0]!.count }
             #expect(zip(before, after).allSatisfy { $0 + 1 == $1 }, "each stream got its token")
             #expect(harness.steps.last!.tokens.count <= harness.steps.last!.budgetTokens)
-            #expect(harness.steps.last!.shape.prefillTokens >= 32 || harness.output[long] != [])
+            #expect(harness.steps.last!.shape.prefillTokens >= 4 || harness.output[long] != [])
             slowest = max(slowest, harness.durations.last!)
             steps += 1
-            try #require(steps < 200)
+            try #require(steps < 400)
         }
-        // 1.5 decode-only steps at 16 slots is about 96 ms here; 32 tokens of prefill cost 48 ms.
-        #expect(slowest < 3 * calm, "\(slowest) ns against \(calm) ns")
-        #expect(slowest < 110 * Self.millisecond)
+        // The target is 1.5 decode-only steps at 16 slots here, about 60 ms.
+        #expect(slowest < 4 * calm, "\(slowest) ns against \(calm) ns")
+        #expect(slowest < 65 * Self.millisecond)
     }
 
     @Test func prefillAloneUsesTheWholeBatch() throws {
@@ -103,7 +103,8 @@ import Testing
     }
 
     @Test(arguments: [
-        (64, 63, [0..<63]), (64, 64, [0..<64]), (64, 127, [0..<127]), (64, 128, [0..<64, 64..<128]),
+        (64, 63, [0..<63]), (64, 64, [0..<64]), (64, 127, [0..<127]),
+        (64, 128, [0..<64, 64..<128]),
         (128, 150, [0..<86, 86..<150]), (128, 192, [0..<128, 128..<192]),
         (32, 70, [0..<70]), (32, 100, [0..<32, 32..<100]),
     ])
@@ -135,11 +136,11 @@ import Testing
         harness.run()
         // Nobody decodes: all of them stay for whoever comes back.
         #expect(harness.scheduler.cache.idleCells >= 6 * 200)
-        try harness.submit(prompt(7, 100), maxTokens: 20)
+        try harness.submit(prompt(7, 100), maxTokens: 60)
         while harness.step(), harness.scheduler.cache.activeCells < 110 {}
         #expect(harness.scheduler.cache.idleCells <= 800)
         #expect(harness.scheduler.cache.idleCells > 800 - 64 - 200)
-        for seed in 8..<11 { try harness.submit(prompt(UInt64(seed), 100), maxTokens: 20) }
+        for seed in 8..<11 { try harness.submit(prompt(UInt64(seed), 100), maxTokens: 60) }
         var least = Int.max
         while harness.step() { least = min(least, harness.scheduler.cache.idleCells) }
         #expect(least <= 200, "four streams leave a quarter")

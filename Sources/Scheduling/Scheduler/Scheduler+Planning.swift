@@ -141,8 +141,10 @@ extension Scheduler {
             let target = max(
                 Double(configuration.itlTargetNanoseconds),
                 configuration.decodeStepMultiple * full)
-            left.nanoseconds =
-                configuration.targetFraction * target - profile.nanoseconds(plan.shape)
+            let taken = profile.nanoseconds(plan.shape)
+            left.nanoseconds = max(
+                configuration.targetFraction * target - taken,
+                configuration.prefillShareMin * taken)
             left.least = configuration.prefillTokensMin
             let byTime = profile.tokensMax(nanoseconds: left.nanoseconds, limit: room)
             let least = max(

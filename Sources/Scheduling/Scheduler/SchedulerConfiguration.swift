@@ -14,8 +14,12 @@ package struct SchedulerConfiguration: Hashable, Sendable {
     package var decodeStepMultiple = 1.5
     /// Part of the target that a step is planned to take at most.
     package var targetFraction = 0.9
-    /// Prefill tokens per step that are granted even beyond the target, so that prompts advance.
-    package var prefillTokensMin = 32
+    /// Time that prefill may take in a step even beyond the target, as a multiple of what the
+    /// step's decodes take, so that prompts advance: no step is longer than 1 plus this times one
+    /// without prefill. By time, since a token late in a long prompt costs several early ones.
+    package var prefillShareMin = 1.5
+    /// Prefill tokens per step that are granted whatever they take.
+    package var prefillTokensMin = 4
     /// Nil: chunks are cut by predicted time. Otherwise every chunk has exactly this many tokens,
     /// or what remains of the prompt after the rule of `prefillTailTokensMin`, so that another
     /// driver can repeat the boundaries.
@@ -82,6 +86,10 @@ package struct SchedulerConfiguration: Hashable, Sendable {
         try Self.check("contextTokens", engine.requestTokensMax, 2...Int(Int32.max))
         guard targetFraction > 0, targetFraction <= 1 else {
             throw .init(setting: "targetFraction", value: "\(targetFraction)", allowed: "0...1")
+        }
+        guard prefillShareMin >= 0, prefillShareMin <= 1_000 else {
+            throw .init(
+                setting: "prefillShareMin", value: "\(prefillShareMin)", allowed: "0...1000")
         }
         guard decodeStepMultiple >= 1 else {
             throw .init(

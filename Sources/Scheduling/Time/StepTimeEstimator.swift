@@ -5,6 +5,8 @@
 /// time: what is minimised is the relative error, so the same settings serve a CPU and a GPU whose
 /// steps are a thousand times shorter, and a step that a hiccup made long weighs little.
 ///
+/// Steps without prefill teach what decodes cost, steps with prefill what that costs beside them.
+///
 /// Only what an observation speaks of is forgotten (directional forgetting: Kulhavy, "Restricted
 /// exponential forgetting in real-time identification", Automatica 1987). A worker that does
 /// nothing but decode for an hour neither forgets what prefill costs nor stops learning.
@@ -20,6 +22,12 @@ struct StepTimeEstimator: Sendable {
     /// Eight lanes, of which five are used: the compiler makes a few vector instructions of a row.
     private typealias Terms = SIMD8<Double>
     private static let count = 5
+    /// Base, decodes and KV tokens.
+    private static let decodeTerms: SIMDMask<SIMD8<Int64>> = {
+        var mask = SIMDMask<SIMD8<Int64>>(repeating: false)
+        for term in [0, 1, 3] { mask[term] = true }
+        return mask
+    }()
     /// Standard deviation of one observation's relative error, and how far the assumed profile may
     /// be off (standard deviation of a factor).
     private static let noise = 0.1
@@ -49,17 +57,22 @@ struct StepTimeEstimator: Sendable {
     mutating func observe(_ shape: StepShape, nanoseconds: Int64) {
         guard nanoseconds > 0, shape.tokens > 0 else { return }
         observations += 1
-        let terms =
+        let all =
             Terms(
                 scale.base, scale.perDecode * Double(shape.decodes),
                 scale.perPrefillToken * Double(shape.prefillTokens),
                 scale.perCacheToken * Double(shape.cacheTokens),
                 scale.perPrefillPair * Double(shape.prefillPairs), 0, 0, 0) / Double(nanoseconds)
+        // What decodes cost is learnt from steps without prefill alone. In mixed steps the two
+        // cannot be told apart, and the scheduler, which grants prefill time in proportion to
+        // decode time, would follow a wrong share upwards.
+        let terms = shape.prefillTokens > 0 ? all.replacing(with: 0, where: Self.decodeTerms) : all
+        let known = (factors * (all - terms)).sum()
         var direction = Terms(repeating: 0)
         for row in 0..<Self.count { direction[row] = (covariance[row] * terms).sum() }
         let variance = (direction * terms).sum()
         guard variance > 0 else { return }
-        factors += direction * ((1 - (factors * terms).sum()) / (1 + variance))
+        factors += direction * ((1 - known - (factors * terms).sum()) / (1 + variance))
         // Less variance along the direction for what was learnt, more for what is forgotten.
         let shrinking =
             (forgetting * variance - (1 - forgetting)) / (forgetting * variance * (1 + variance))
