@@ -47,7 +47,7 @@ package final class Gateway: Sendable {
             configuration: configuration, model: model, keys: keys,
             preparation: ChatPreparation(model: model, limits: requestLimits, pool: pool),
             metrics: GatewayMetrics(status: status), status: status,
-            engineConfiguration: EngineConnectionConfiguration(), logger: logger)
+            engineConfiguration: Self.links(configuration), logger: logger)
         return try await Gateway(core: core, pool: pool, logger: logger)
     }
 
@@ -197,6 +197,19 @@ package final class Gateway: Sendable {
         for loop in connectionLoops {
             try? await loop.eventLoop.submit { loop.onLoop?.closeLinks() }.get()
         }
+    }
+
+    /// A quarter of the hang limit passes before a silent worker gets a PING.
+    private static func links(
+        _ configuration: GatewayConfiguration
+    ) -> EngineConnectionConfiguration {
+        var links = EngineConnectionConfiguration()
+        let hang = configuration.workerHangNanoseconds
+        links.transport.keepaliveInterval = .nanoseconds(hang / 4)
+        links.transport.keepaliveTimeout = .nanoseconds(hang - hang / 4)
+        links.transport.connectTimeout = .nanoseconds(hang)
+        links.controlTimeoutNanoseconds = hang
+        return links
     }
 
     private static func server(

@@ -29,6 +29,9 @@ package struct GatewayConfiguration: Sendable {
     package var apiKeyFile: String?
     /// Tickets that may wait inside a worker besides those in its slots.
     package var aheadLimitTickets: Int = 2
+    /// A worker that sends nothing for this long, not even an answer to a PING, is lost: its
+    /// requests go on elsewhere.
+    package var workerHangNanoseconds: Int64 = 5_000_000_000
     package var admission = AdmissionConfiguration()
     package var limits = ChatLimits()
     package var transport = HTTPLimits()
@@ -72,8 +75,11 @@ package struct ChatLimits: Hashable, Sendable {
     package var keepaliveIntervalMilliseconds: Int = 5_000
     /// A request that runs longer ends with finish reason `length`.
     package var timeLimitSeconds: Int = 3_600
-    /// How often a request whose worker was lost before its first token is tried again.
+    /// Workers that a choice may lose in a row without a token from any of them; then it fails.
     package var retryLimit: Int = 3
+    /// How often a choice whose worker was lost after its first token goes on with another one;
+    /// then it fails. 0: never.
+    package var resumeLimit: Int = 64
 
     package init() {}
 }

@@ -40,6 +40,7 @@ struct GatewayMetrics: Sendable {
     let cachedTokens: Counter
     let completionTokens: Counter
     let retries: Counter
+    let resumes: Counter
     private let requests: MetricFamily<RequestOutcome, Counter>
     private let finishes: MetricFamily<FinishLabel, Counter>
     private let open: Gauge
@@ -71,6 +72,9 @@ struct GatewayMetrics: Sendable {
         retries = registry.counter(
             "switchyard_retries_total",
             "Choices queued again because their worker was lost before the first token.")
+        resumes = registry.counter(
+            "switchyard_resumes_total",
+            "Choices continued on another worker because theirs was lost after the first token.")
         requests = registry.counters(
             "switchyard_requests_total", "Requests by how they ended.", by: "outcome")
         finishes = registry.counters(

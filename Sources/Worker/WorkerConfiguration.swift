@@ -104,6 +104,9 @@ package struct WorkerConfiguration: Hashable, Sendable {
         /// Which tokens a prompt is answered with is a function of this and the prompt.
         package var seed: UInt64 = 0
         package var outputLength = OutputLength.untilMaxTokens
+        /// The process ends as if killed before it generates the token of this number, counted
+        /// over all requests from 0: to rehearse what happens when a worker dies.
+        package var diesAtToken: Int?
         /// Check every plan against a literal model of the KV cache. For tests: it costs more than
         /// the scheduler.
         package var verifiesPlans = false

@@ -58,6 +58,16 @@ struct GatewayOptions: ParsableArguments {
     @Option(help: "Longest wait while no worker is ready, in seconds; then 503.")
     var noWorkerWait = 15
 
+    @Option(
+        help: "Workers that a request may lose in a row without a token from any; then it fails.")
+    var retryLimit = 3
+
+    @Option(help: "Times that a stream goes on with another worker when it lost its own.")
+    var resumeLimit = 64
+
+    @Option(help: "Silence, also to PINGs, after which a worker counts as lost, in seconds.")
+    var workerHangSeconds = 5.0
+
     @Option(help: "Largest request body, in bytes; more is 413.")
     var bodyLimit = 20 << 20
 
@@ -87,6 +97,12 @@ struct GatewayOptions: ParsableArguments {
         try positive("no-worker-wait", noWorkerWait)
         try positive("body-limit", bodyLimit)
         try positive("time-limit", timeLimit)
+        for (name, value) in [("retry-limit", retryLimit), ("resume-limit", resumeLimit)] {
+            guard value >= 0 else { throw ValidationError("--\(name) must not be negative") }
+        }
+        guard (0.1...3_600).contains(workerHangSeconds) else {
+            throw ValidationError("--worker-hang-seconds must be 0.1...3600")
+        }
         guard keepaliveInterval >= 0 else {
             throw ValidationError("--keepalive-interval must not be negative")
         }
@@ -155,6 +171,9 @@ extension GatewayOptions {
             queueLimitTickets: queueLimit,
             waitLimitNanoseconds: Int64(queueWait) * 1_000_000_000,
             noWorkerWaitLimitNanoseconds: Int64(noWorkerWait) * 1_000_000_000)
+        configuration.limits.retryLimit = retryLimit
+        configuration.limits.resumeLimit = resumeLimit
+        configuration.workerHangNanoseconds = Int64(workerHangSeconds * 1e9)
         configuration.limits.bodyLimitBytes = bodyLimit
         configuration.limits.keepaliveIntervalMilliseconds = keepaliveInterval
         configuration.limits.timeLimitSeconds = timeLimit

@@ -221,11 +221,19 @@ struct SimulatedEngineOptions: ParsableArguments {
     @Option(help: "Tokens of every answer. Default: until max_tokens or a full context.")
     var outputTokens: Int?
 
+    @Option(
+        help: """
+            Die, as if killed, before the token of this number, counted over all requests from 0: \
+            to rehearse failover.
+            """)
+    var dieAtToken: Int?
+
     func settings(context: Int?) throws -> WorkerConfiguration.SimulatedSettings {
         var settings = WorkerConfiguration.SimulatedSettings()
         settings.contextTokens = context
         settings.vocabularySize = vocabulary
         settings.seed = simulationSeed
+        settings.diesAtToken = dieAtToken
         if let outputTokens { settings.outputLength = .fixed(outputTokens) }
         switch stepTime {
         case "at-will": settings.stepTime = .atWill

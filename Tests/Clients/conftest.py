@@ -86,6 +86,12 @@ class Server:
             assert time.monotonic() < end, f"never idle: {requests}"
             time.sleep(0.02)
 
+    def wait_for_workers(self, count, limit=60):
+        end = time.monotonic() + limit
+        while self.health()["workers"]["ready"] != count:
+            assert time.monotonic() < end, self.health()
+            time.sleep(0.02)
+
     def worker_pids(self):
         with open(self.log_path, errors="replace") as file:
             text = file.read()

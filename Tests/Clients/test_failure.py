@@ -58,7 +58,8 @@ def read_all(server, count, **fields):
 
 
 def test_a_killed_worker_is_an_error_event_and_comes_back(launch):
-    server = launch("--slots", "4", "--model-name", "smollm2").wait_ready()
+    server = launch("--slots", "4", "--model-name", "smollm2", "--resume-limit",
+                    "0").wait_ready()
     readers = read_all(server, 4, max_tokens=2000)
     victim = server.worker_pids()[-1]
     os.kill(victim, signal.SIGKILL)

@@ -87,6 +87,34 @@ struct LlamaWorkerTests {
         await worker.shutdown()
     }
 
+    /// As a gateway asks for it whose first worker died: grammar, penalties and random numbers
+    /// stand where they stood.
+    @Test func generationGoesOnFromEveryToken() async throws {
+        let worker = try await start(slots: 2) { $0.reusesPrefixes = false }
+        let client = try await EngineClient.connect(to: worker.listenAddress)
+        var request = try requests(tokens: 40)[0]
+        request.sampling.temperature = 0.9
+        request.sampling.seed = 5
+        request.sampling.frequencyPenalty = 0.4
+        request.sampling.ignoreEndOfSequence = false
+        request.sampling.grammar = #"""
+            root ::= "[" item ("," item)+ "]"
+            item ::= [0-9] [0-9]* | "\"" [a-z ]+ "\""
+            """#
+        let whole = try await client.generate(request)
+        #expect(whole.tokens.count > 8)
+        for generated in 1..<whole.tokens.count {
+            var rest = request
+            rest.id = "from-\(generated)"
+            rest.prompt += whole.tokens[..<generated]
+            rest.resumedTokens = generated
+            let outcome = try await client.generate(rest)
+            #expect(outcome.tokens == Array(whole.tokens[generated...]), "from \(generated)")
+            #expect(outcome.finish?.reason == whole.finish?.reason)
+        }
+        await worker.shutdown()
+    }
+
     @Test func aSecondRequestFindsThePrefix() async throws {
         let worker = try await start(slots: 2)
         let client = try await EngineClient.connect(to: worker.listenAddress)

@@ -151,14 +151,37 @@ final class ChatExchange: HTTPServerStreamReceiver {
 
     func stopString(_ index: Int) -> String { prepared?.stops.strings[index] ?? "" }
 
-    func generationRequest(choice: Int) -> GenerationRequest {
+    /// What a worker is asked for: the choice from its beginning, or from behind the tokens that
+    /// earlier workers generated. Each attempt has an id of its own, since a worker that lost its
+    /// gateway may still run the one before.
+    func generationRequest(
+        choice: Int, attempt: Int, generated: [TokenID]
+    ) -> GenerationRequest {
         guard let prepared else { preconditionFailure("a choice runs before its preparation") }
         var sampling = prepared.sampling
         sampling.seed = prepared.seed(choice: choice)
         var request = GenerationRequest(
-            id: "\(requestID)-\(choice)", prompt: prepared.prompt, sampling: sampling)
+            id: attempt == 0
+                ? "\(requestID)-\(choice)" : "\(requestID)-\(choice)-\(attempt)",
+            prompt: prepared.prompt + generated, sampling: sampling)
+        request.resumedTokens = generated.count
         request.tier = prepared.request.serviceTier ?? .standard
         return request
+    }
+
+    /// Why a choice with these tokens is over; nil while it may go on. The worker's own rule
+    /// (`Scheduler`), for when it could not say so any more.
+    func finishReason(after tokens: [TokenID]) -> FinishReason? {
+        guard let sampling = prepared?.sampling, let last = tokens.last else { return nil }
+        if tokens.count > sampling.minTokens {
+            if !sampling.ignoreEndOfSequence, core.model.vocabulary.isEndOfGeneration(last) {
+                return .endOfSequence
+            }
+            if sampling.stopTokens.contains(last) { return .stopToken(last) }
+        }
+        if let most = sampling.maxTokens, tokens.count >= most { return .maxTokens }
+        return prepared.map { $0.prompt.count + tokens.count >= core.model.contextTokens } == true
+            ? .contextFull : nil
     }
 
     func metadata(attempt: Int) -> EngineMetadata {
@@ -172,8 +195,9 @@ final class ChatExchange: HTTPServerStreamReceiver {
         core.metrics.queueTime.observe(core.clock().nanoseconds(since: submitted))
     }
 
-    func choiceRetried() {
-        core.metrics.retries.increment()
+    /// A choice goes to another worker, before its first token or, resumed, after it.
+    func choiceMoved(isResumed: Bool) {
+        (isResumed ? core.metrics.resumes : core.metrics.retries).increment()
     }
 
     /// Tokens arrived whose text is held back.

@@ -11,8 +11,15 @@ import Tokenization
 /// ```
 ///   waiting ──granted──► running ──finish, stop string, error──► ended
 ///      ▲                    │
-///      └──── requeue ───────┘ the worker was lost before the first token
+///      └──── requeue ───────┘ the worker was lost
 /// ```
+///
+/// A choice whose worker is lost goes on with another one: that one gets the prompt and the tokens
+/// accepted so far as its prompt, and is told how many of them were generated, so that it samples
+/// from the same (seed, position), counts the same tokens for penalties and replays them through
+/// the grammar. What the text is made of (incomplete code points, what may begin a stop string)
+/// stays here and is not touched. Nothing is accepted twice: a call that was lost is never heard
+/// again.
 final class ChoiceStream: EngineStreamReceiver {
     let ticket: TicketID
     let index: Int
@@ -31,8 +38,14 @@ final class ChoiceStream: EngineStreamReceiver {
     private var assembler: TextAssembler
     /// Entries whose tokens' text is held back by the assembler.
     private var logprobs: [TokenLogprob] = []
+    /// Every token that a worker sent, in order.
+    private var accepted: [TokenID] = []
+    /// Workers that this choice was started on.
     private var attempts = 0
-    private var hasTokens = false
+    /// How often it was continued after its first token.
+    private var resumes = 0
+    /// Workers lost in a row that brought no token.
+    private var fruitless = 0
     /// The text of one message; kept for its storage.
     private var text: [UInt8] = []
 
@@ -53,14 +66,14 @@ final class ChoiceStream: EngineStreamReceiver {
         guard case .waiting = state, let exchange else { return }
         exchange.choiceStarted()
         do {
-            let call = try engine.generate(
-                exchange.generationRequest(choice: index),
-                metadata: exchange.metadata(attempt: attempts),
-                receiver: self)
             attempts += 1
+            let call = try engine.generate(
+                exchange.generationRequest(
+                    choice: index, attempt: attempts - 1, generated: accepted),
+                metadata: exchange.metadata(attempt: attempts - 1),
+                receiver: self)
             state = .running(call)
         } catch {
-            attempts += 1
             lost(GRPCStatus(.unavailable, "\(error)"))
         }
     }
@@ -74,10 +87,11 @@ final class ChoiceStream: EngineStreamReceiver {
 
     func received(_ tokens: EngineTokens) {
         guard case .running(let call) = state, let exchange else { return }
-        hasTokens = true
-        usage = Usage(
-            promptTokens: tokens.promptTokens, cachedTokens: tokens.cachedTokens,
-            completionTokens: tokens.completionTokens)
+        // Cached tokens are told by the first worker: a later one caches what was computed before.
+        if accepted.isEmpty { usage.cachedTokens = tokens.cachedTokens }
+        fruitless = 0
+        accepted += tokens.tokens
+        usage.completionTokens = accepted.count
         if let entries = tokens.logprobs { logprobs += entries }
         text.removeAll(keepingCapacity: true)
         var released = 0
@@ -95,11 +109,16 @@ final class ChoiceStream: EngineStreamReceiver {
 
     func finished(_ finish: EngineFinish) {
         guard case .running = state, let exchange else { return }
-        usage = finish.usage
+        if accepted.isEmpty { usage.cachedTokens = finish.usage.cachedTokens }
+        end(finish.reason, exchange)
+    }
+
+    /// Ends the text, in which a stop string may still be found.
+    private func end(_ reason: FinishReason, _ exchange: ChatExchange) {
         if let stop = flush(to: exchange) {
             self.finish(.stopString(exchange.stopString(stop)))
         } else {
-            self.finish(finish.reason)
+            finish(reason)
         }
     }
 
@@ -158,16 +177,31 @@ final class ChoiceStream: EngineStreamReceiver {
 
     private func lost(_ status: GRPCStatus) {
         guard let exchange else { return }
-        let mayRetry =
-            !hasTokens && status.code == .unavailable
-            && attempts <= connectionLoop.core.configuration.limits.retryLimit
-        guard !mayRetry else {
-            state = .waiting
-            exchange.choiceRetried()
-            return connectionLoop.requeue(ticket)
+        // The worker may have been lost after its last token and before it said so.
+        if let reason = exchange.finishReason(after: accepted) { return end(reason, exchange) }
+        // What was generated leaves no room on the worker that it would go on with.
+        if status.code == .outOfRange, !accepted.isEmpty { return end(.contextFull, exchange) }
+        let limits = connectionLoop.core.configuration.limits
+        let isFirst = accepted.isEmpty
+        fruitless += 1
+        guard Self.isLoss(status), fruitless <= limits.retryLimit,
+            isFirst || resumes < limits.resumeLimit
+        else {
+            _ = ended()
+            return exchange.choiceFailed(APIError(status))
         }
-        _ = ended()
-        exchange.choiceFailed(APIError(status))
+        if !isFirst { resumes += 1 }
+        state = .waiting
+        exchange.choiceMoved(isResumed: !isFirst)
+        connectionLoop.requeue(ticket)
+    }
+
+    /// The worker is gone, or gives the request up: another one can serve it.
+    private static func isLoss(_ status: GRPCStatus) -> Bool {
+        switch status.code {
+        case .unavailable, .aborted, .dataLoss: true
+        default: false
+        }
     }
 
     /// Ends the worker's call if it has not ended, gives the ticket back and lets go of the

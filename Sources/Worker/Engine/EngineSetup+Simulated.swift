@@ -24,7 +24,8 @@ extension EngineThread.Setup where E == PacedEngine {
         var scheduling = WorkerDefaults.scheduling(configuration, slots: slots)
         if case .affine(let profile) = settings.stepTime.model { scheduling.stepProfile = profile }
         return EngineThread.Setup<PacedEngine>(
-            engine: PacedEngine(engine, now: now), scheduling: scheduling,
+            engine: PacedEngine(engine, now: now, diesAtToken: settings.diesAtToken),
+            scheduling: scheduling,
             model: ModelDescription(
                 name: configuration.modelName ?? "simulated", path: "simulated",
                 architecture: "simulated",

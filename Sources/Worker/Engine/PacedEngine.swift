@@ -10,10 +10,16 @@ struct PacedEngine: TimedEngine, ~Copyable {
     private var base: SimulatedEngine
     private let now: @Sendable () -> Instant
     private(set) var decodeNanoseconds: Int64 = 0
+    /// Tokens that are generated before the process ends as if it were killed; nil for all.
+    private var tokensLeft: Int?
 
-    init(_ base: SimulatedEngine, now: @escaping @Sendable () -> Instant) {
+    init(
+        _ base: SimulatedEngine, now: @escaping @Sendable () -> Instant,
+        diesAtToken tokens: Int? = nil
+    ) {
         self.base = base
         self.now = now
+        tokensLeft = tokens
     }
 
     var properties: EngineProperties { base.properties }
@@ -25,6 +31,11 @@ struct PacedEngine: TimedEngine, ~Copyable {
             wait(until: start.advanced(byNanoseconds: result.durationNanoseconds))
         }
         decodeNanoseconds += now().nanoseconds(since: start)
+        if let left = tokensLeft {
+            tokensLeft = left - result.samples.count
+            // Not an exit: nothing is flushed, closed or said.
+            if left < result.samples.count { kill(getpid(), SIGKILL) }
+        }
         return result
     }
 
