@@ -17,7 +17,8 @@ package final class Gateway: Sendable {
     private let dispatcher: DispatcherHandle
     private let servers: [HTTPServer]
     private let adminServer: HTTPServer
-    private let supervisors: [WorkerSupervisor]
+    /// Nil for a gateway that starts no workers.
+    private let pool: SupervisedPool?
     private let groups: [MultiThreadedEventLoopGroup]
     private let preparationPool: NIOThreadPool
     private let logger: Logger
@@ -91,15 +92,16 @@ package final class Gateway: Sendable {
             servers.append(secure)
             tlsPort = secure.localAddress?.port
         }
-        let status = core.status
-        let metrics = core.metrics
+        let workers = configuration.supervised.map { supervised in
+            SupervisedPool(
+                commandLine: supervised.commandLine, count: supervised.count,
+                dispatcher: dispatcher, logger: logger)
+        }
         let admin = try await HTTPServer.start(
             configuration: HTTPServerConfiguration(
                 endpoint: .tcp(host: configuration.adminHost, port: configuration.adminPort)),
             group: adminGroup,
-            service: AdminService(
-                modelName: core.model.name, status: status,
-                metrics: { ByteBuffer(string: PrometheusText.render(metrics.registry)) }),
+            service: try Self.adminService(core, dispatcher: dispatcher, pool: workers),
             logger: logger)
 
         self.core = core
@@ -113,14 +115,7 @@ package final class Gateway: Sendable {
         self.port = plain.localAddress?.port ?? configuration.port
         self.tlsPort = tlsPort
         self.adminPort = admin.localAddress?.port ?? configuration.adminPort
-        self.supervisors =
-            configuration.supervised.map { supervised in
-                (0..<supervised.count).map { index in
-                    WorkerSupervisor(
-                        index: index, commandLine: supervised.commandLine, dispatcher: dispatcher,
-                        logger: logger)
-                }
-            } ?? []
+        self.pool = workers
         for endpoint in configuration.workers {
             _ = try await dispatcher.ask { $0.addWorker(endpoint) }
         }
@@ -129,17 +124,7 @@ package final class Gateway: Sendable {
     /// Keeps the supervised workers running until `stop`. When one cannot start at all, the others
     /// are stopped and its error is thrown. Returns at once when there are none.
     package func superviseWorkers() async throws {
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            for supervisor in supervisors {
-                group.addTask { try await supervisor.run() }
-            }
-            do {
-                while try await group.next() != nil {}
-            } catch {
-                await stopWorkers()
-                throw error
-            }
-        }
+        try await pool?.run()
     }
 
     /// A token can be generated.
@@ -158,7 +143,7 @@ package final class Gateway: Sendable {
         // Whatever uses the loops ends before they do: supervisors, preparations that outlived
         // their clients, links; and what all these told the dispatcher, which tells the
         // connection loops, is done before those end.
-        await stopWorkers()
+        await pool?.stop()
         try? await preparationPool.shutdownGracefully()
         await closeLinks()
         await dispatcher.settle()
@@ -166,13 +151,22 @@ package final class Gateway: Sendable {
         for group in groups { try? await group.shutdownGracefully() }
     }
 
-    /// All at once; returns when their processes have exited.
-    private func stopWorkers() async {
-        await withTaskGroup(of: Void.self) { group in
-            for supervisor in supervisors {
-                group.addTask { await supervisor.stop() }
-            }
-        }
+    private static func adminService(
+        _ core: GatewayCore, dispatcher: DispatcherHandle, pool: SupervisedPool?
+    ) throws -> AdminService {
+        let configuration = core.configuration
+        let metrics = core.metrics
+        return AdminService(
+            modelName: core.model.name, status: core.status,
+            metrics: { ByteBuffer(string: PrometheusText.render(metrics.registry)) },
+            access: AdminAccess(
+                keys: try configuration.adminTokenFile.map { path throws(APIKeys.LoadError) in
+                    try APIKeys(path: path)
+                },
+                isLoopback: configuration.adminIsLoopback),
+            control: WorkerControl(
+                dispatcher: dispatcher, pool: pool, drainSeconds: configuration.drainSeconds,
+                logger: core.logger))
     }
 
     private func drainServers(deadline: NIODeadline) async {

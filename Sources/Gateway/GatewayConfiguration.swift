@@ -12,6 +12,10 @@ package struct GatewayConfiguration: Sendable {
     /// Probes and metrics, on their own thread; always on `adminHost`.
     package var adminHost: String = "127.0.0.1"
     package var adminPort: Int = 8081
+    /// Only this machine reaches the admin port.
+    package var adminIsLoopback = true
+    /// Tokens for what changes something on the admin port; without it only this machine may.
+    package var adminTokenFile: String?
     /// Event loops that serve clients. 1 beside an engine on a small machine.
     package var connectionLoops: Int = 1
     /// Threads that decode, template and tokenize.

@@ -45,17 +45,7 @@ struct WorkerAddress: ExpressibleByArgument {
     let endpoint: HTTPEndpoint
 
     init?(argument: String) {
-        if argument.hasPrefix("unix:") {
-            let path = String(argument.dropFirst(5))
-            guard !path.isEmpty else { return nil }
-            endpoint = .unix(path: path)
-            return
-        }
-        guard let colon = argument.lastIndex(of: ":"),
-            let port = Int(argument[argument.index(after: colon)...]), (1...65_535).contains(port)
-        else { return nil }
-        let host = argument[..<colon].trimmingCharacters(in: ["[", "]"])
-        guard !host.isEmpty else { return nil }
-        endpoint = .tcp(host: host, port: port)
+        guard let endpoint = HTTPEndpoint(text: argument) else { return nil }
+        self.endpoint = endpoint
     }
 }

@@ -31,6 +31,13 @@ struct GatewayOptions: ParsableArguments {
     @Option(help: "Port for /livez, /readyz, /healthz and /metrics.")
     var adminPort = 8081
 
+    @Option(
+        help: """
+            File with one token a line for /admin; without it only a loopback --admin-host has \
+            /admin.
+            """)
+    var adminTokenFile: String?
+
     @Option(help: "The model (GGUF); the gateway reads only its vocabulary and chat template.")
     var model: String
 
@@ -163,6 +170,8 @@ extension GatewayOptions {
         configuration.adminHost = adminHost
         configuration.adminPort = adminPort
         configuration.connectionLoops = loops
+        configuration.adminIsLoopback = Loopback.contains(adminHost)
+        configuration.adminTokenFile = adminTokenFile
         configuration.preparationThreads = tokenizerThreads
         configuration.modelName = modelName
         configuration.modelAliases = modelAlias

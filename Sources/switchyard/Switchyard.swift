@@ -8,6 +8,7 @@ struct Switchyard: AsyncParsableCommand {
         abstract: "An inference gateway: chat clients in front, batched workers behind.",
         version: "0.1.0",
         subcommands: [
-            ServeCommand.self, GatewayCommand.self, WorkerCommand.self, QuantizeCommand.self,
+            ServeCommand.self, GatewayCommand.self, WorkerCommand.self, WorkersCommand.self,
+            QuantizeCommand.self,
         ])
 }

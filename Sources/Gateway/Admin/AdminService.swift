@@ -2,17 +2,31 @@ import HTTPTransport
 import InferenceAPI
 import NIOCore
 
-/// Probes and metrics on their own port and thread, so that load on the public port cannot starve
-/// them. No authentication: nothing here changes anything or shows a key or a text.
+/// Probes, metrics and control of the workers on their own port and thread, so that load on the
+/// public port cannot starve them. Probes and metrics need no token: they change nothing and show
+/// no key and no text.
 struct AdminService: HTTPService {
     let modelName: String
     let status: FleetStatus
     /// The Prometheus text.
     let metrics: @Sendable () -> ByteBuffer
+    let access: AdminAccess
+    let control: WorkerControl
 
     func accept(
         _ head: HTTPRequestHead, _ stream: HTTPServerStream
     ) -> any HTTPServerStreamReceiver {
+        if head.path.hasPrefix("/admin/") {
+            do {
+                try access.check(head)
+                return AdminExchange(
+                    action: try AdminAction.Route(method: head.method, path: head.path),
+                    control: control, stream: stream)
+            } catch {
+                Answer.send(error, to: stream)
+                return DiscardingReceiver(stream: stream)
+            }
+        }
         respond(to: head, on: stream)
         return DiscardingReceiver(stream: stream)
     }

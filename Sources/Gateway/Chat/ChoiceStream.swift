@@ -24,6 +24,8 @@ final class ChoiceStream: EngineStreamReceiver {
     let ticket: TicketID
     let index: Int
     private(set) var usage = Usage()
+    /// Where it runs, or ran last.
+    private(set) var worker: WorkerID?
 
     private enum State {
         case waiting
@@ -62,8 +64,9 @@ final class ChoiceStream: EngineStreamReceiver {
 
     // MARK: Dispatcher
 
-    func start(on engine: EngineConnection) {
+    func start(on engine: EngineConnection, of worker: WorkerID) {
         guard case .waiting = state, let exchange else { return }
+        self.worker = worker
         exchange.choiceStarted()
         do {
             attempts += 1
@@ -81,6 +84,15 @@ final class ChoiceStream: EngineStreamReceiver {
     func refused(_ refusal: Refusal, retryAfterSeconds: Int) {
         guard let exchange = ended() else { return }
         exchange.choiceFailed(APIError(refusal, retryAfterSeconds: retryAfterSeconds))
+    }
+
+    /// Leaves its worker, which is being drained, for another one.
+    func move() {
+        guard case .running(let call) = state, let exchange else { return }
+        // First, since `cancel` reports `failed` before it returns.
+        state = .waiting
+        call.cancel()
+        requeue(exchange)
     }
 
     // MARK: Worker
@@ -191,8 +203,12 @@ final class ChoiceStream: EngineStreamReceiver {
             return exchange.choiceFailed(APIError(status))
         }
         if !isFirst { resumes += 1 }
+        requeue(exchange)
+    }
+
+    private func requeue(_ exchange: ChatExchange) {
         state = .waiting
-        exchange.choiceMoved(isResumed: !isFirst)
+        exchange.choiceMoved(isResumed: !accepted.isEmpty)
         connectionLoop.requeue(ticket)
     }
 

@@ -47,6 +47,9 @@ final class ConnectionLoop {
                 let link = WorkerLink(id: id, endpoint: endpoint, connectionLoop: self)
                 links[id] = link
                 link.connect()
+            case .workerEvicted(let id):
+                // A copy, since a choice may end, and leave the table, while it is moved.
+                for choice in Array(choices.values) where choice.worker == id { choice.move() }
             case .workerRemoved(let id):
                 links.removeValue(forKey: id)?.close()
             }
@@ -63,7 +66,7 @@ final class ConnectionLoop {
             dispatcher.perform { $0.requeue(ticket) }
             return
         }
-        choice.start(on: engine)
+        choice.start(on: engine, of: worker)
     }
 
     // MARK: Choices and exchanges

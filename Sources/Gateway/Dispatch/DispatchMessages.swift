@@ -24,6 +24,8 @@ enum DispatchEvent: Sendable {
     case granted(TicketID, WorkerID)
     case refused(TicketID, Refusal, retryAfterSeconds: Int)
     case workerAdded(WorkerID, HTTPEndpoint)
+    /// Its drain time is over: what still runs there goes on elsewhere.
+    case workerEvicted(WorkerID)
     case workerRemoved(WorkerID)
 }
 

@@ -22,7 +22,16 @@ final class Dispatcher {
         var endpoint: HTTPEndpoint
         /// Which connection loops have an open link to it, by loop number.
         var linked: [Bool]
+        var wasEverReady = false
+        var drain: Drain?
         var isReady: Bool { linked.allSatisfy { $0 } }
+    }
+
+    /// A worker that gets no new requests.
+    private struct Drain {
+        var deadline: Scheduled<Void>
+        /// Called once, when nothing runs there any more or it is gone.
+        var whenDone: (@Sendable () -> Void)?
     }
 
     private let loop: any EventLoop
@@ -115,12 +124,83 @@ final class Dispatcher {
         return id
     }
 
+    /// What runs there goes on elsewhere.
     func removeWorker(_ id: WorkerID) {
-        guard workers.removeValue(forKey: id) != nil else { return }
+        guard let entry = workers.removeValue(forKey: id) else { return }
+        entry.drain?.deadline.cancel()
+        entry.drain?.whenDone?()
         fleet.remove(id)
         readinessChanged()
         broadcast(.workerRemoved(id))
         settle()
+    }
+
+    /// No new requests from now on; what runs has until the deadline and then goes on elsewhere.
+    /// `whenDone` is called when nothing runs there any more. False when there is no such worker,
+    /// or somebody waits for its end already.
+    func drainWorker(
+        _ id: WorkerID, seconds: Int, whenDone: (@Sendable () -> Void)? = nil
+    ) -> Bool {
+        guard let entry = workers[id], entry.drain?.whenDone == nil else { return false }
+        entry.drain?.deadline.cancel()
+        let bound = NIOLoopBound(self, eventLoop: loop)
+        let deadline = loop.scheduleTask(in: .seconds(Int64(seconds))) {
+            bound.value.evict(id)
+        }
+        workers[id]?.drain = Drain(deadline: deadline, whenDone: whenDone)
+        fleet.setDraining(id, true)
+        logger.notice(
+            "worker drains", metadata: ["worker": "\(id.number)", "seconds": "\(seconds)"])
+        readinessChanged()
+        settle()
+        return true
+    }
+
+    /// The worker gets requests again. False when there is no such worker, or it drains because it
+    /// is about to end.
+    func undrainWorker(_ id: WorkerID) -> Bool {
+        guard let entry = workers[id], entry.drain?.whenDone == nil else { return false }
+        entry.drain?.deadline.cancel()
+        workers[id]?.drain = nil
+        fleet.setDraining(id, false)
+        readinessChanged()
+        place(now: clock())
+        settle()
+        return true
+    }
+
+    private func evict(_ id: WorkerID) {
+        guard workers[id]?.drain != nil else { return }
+        broadcast(.workerEvicted(id))
+        settle()
+    }
+
+    private func completeDrains() {
+        for worker in fleet.workers where worker.isDraining && worker.inFlight == 0 {
+            guard let done = workers[worker.id]?.drain?.whenDone else { continue }
+            workers[worker.id]?.drain?.whenDone = nil
+            done()
+        }
+    }
+
+    func isKnown(_ id: WorkerID) -> Bool { workers[id] != nil }
+
+    /// All workers, by id.
+    func workerList() -> [WorkerStatus] {
+        fleet.workers.map { worker in
+            let entry = workers[worker.id]
+            let state: WorkerStatus.State =
+                if entry?.drain != nil {
+                    worker.inFlight == 0 ? .drained : .draining
+                } else if worker.isReady {
+                    .ready
+                } else {
+                    entry?.wasEverReady == true ? .lost : .connecting
+                }
+            return WorkerStatus(
+                id: worker.id.number, endpoint: entry?.endpoint.text ?? "", state: state,
+                slots: worker.slots, inFlight: worker.inFlight)
+        }
     }
 
     func report(_ report: LinkReport, of id: WorkerID, from loop: Int) {
@@ -135,6 +215,7 @@ final class Dispatcher {
             fleet.setReady(id, false)
         }
         let isReady = workers[id]?.isReady ?? false
+        if isReady { workers[id]?.wasEverReady = true }
         if wasReady != isReady {
             logger.info(
                 isReady ? "worker ready" : "worker lost",
@@ -146,7 +227,12 @@ final class Dispatcher {
     }
 
     private func readinessChanged() {
-        queue.workersReady(fleet.readyCount > 0, now: clock())
+        queue.workersReady(takingWorkers > 0, now: clock())
+    }
+
+    /// Ready workers that are not being drained.
+    private var takingWorkers: Int {
+        fleet.workers.count { $0.isReady && !$0.isDraining }
     }
 
     // MARK: Placing
@@ -174,13 +260,14 @@ final class Dispatcher {
 
     /// Ends every operation: one message per connection loop, the published numbers, the timer.
     private func settle() {
+        completeDrains()
         for index in outbox.indices where !outbox[index].isEmpty {
             loops[index].deliver(outbox[index])
             outbox[index].removeAll(keepingCapacity: true)
         }
         status.publish(
             FleetStatus.Numbers(
-                waiting: queue.count, inFlight: fleet.inFlight, readyWorkers: fleet.readyCount,
+                waiting: queue.count, inFlight: fleet.inFlight, readyWorkers: takingWorkers,
                 readySlots: fleet.readySlots, workers: fleet.workers.count))
         if queue.isEmpty {
             expiryTimer?.cancel()
@@ -226,6 +313,16 @@ struct DispatcherHandle: Sendable {
     func settle() async {
         // Fails only on a loop that has ended, where nothing is left to be done.
         try? await loop.submit {}.get()
+    }
+
+    /// Control path only: the operation's answer, on another loop.
+    func query<Answer: Sendable>(
+        on eventLoop: any EventLoop, _ operation: @escaping @Sendable (Dispatcher) -> Answer
+    ) -> EventLoopFuture<Answer> {
+        loop.submit {
+            guard let dispatcher = dispatcher.value else { throw CancellationError() }
+            return operation(dispatcher)
+        }.hop(to: eventLoop)
     }
 
     /// Control path only: awaits the operation's answer.

@@ -28,6 +28,8 @@ actor WorkerSupervisor {
     private let backoffInitial: Duration
     private let exitLimit: Duration
     private var process: WorkerProcess?
+    /// The dispatcher's id of the worker's present life; nil while it cannot serve.
+    private(set) var worker: WorkerID?
     /// The wait before a restart, while there is one.
     private var restartDelay: Task<Void, Never>?
     private var isRunning = false
@@ -49,6 +51,15 @@ actor WorkerSupervisor {
     }
 
     var processIdentifier: Int32? { process?.processIdentifier }
+
+    var status: WorkerProcessStatus {
+        WorkerProcessStatus(index: index, pid: processIdentifier, restarts: restarts)
+    }
+
+    /// Ends the present life (SIGTERM); the next one begins at once.
+    func restart() {
+        process?.terminate()
+    }
 
     /// Runs until `stop`. Throws when the worker cannot start at all. To be called once.
     func run() async throws {
@@ -130,13 +141,15 @@ actor WorkerSupervisor {
             "worker started",
             metadata: ["index": "\(index)", "pid": "\(process.processIdentifier)"])
         defer { unlinkSocket(path) }
-        var worker: WorkerID?
+        worker = nil
+        var wasReady = false
         var status: Int32 = 0
         for await progress in process.progress {
             switch progress {
             case .ready:
                 // A worker that becomes ready while it is being stopped takes no requests.
                 guard !isStopping else { continue }
+                wasReady = true
                 worker = try await dispatcher.ask { $0.addWorker(.unix(path: path)) }
             case .exited(let code, let bySignal):
                 status = code
@@ -151,8 +164,9 @@ actor WorkerSupervisor {
         if let worker {
             dispatcher.perform { $0.removeWorker(worker) }
         }
+        worker = nil
         self.process = nil
-        return (worker != nil, status)
+        return (wasReady, status)
     }
 
     /// Usage, input and configuration errors, after sysexits.h.
