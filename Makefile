@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run build test bench format fuzz sanitize clean bootstrap
+.PHONY: help run build test bench prove-failover format fuzz sanitize clean bootstrap
 
 # Paths that the bootstrap found; SWIFT_LINK_FLAGS makes the programs find libllama.
 ENVIRONMENT := source ./.build-env
@@ -12,7 +12,7 @@ PROGRAMS := --product switchyard
 ARGUMENTS ?=
 
 help:  ## show this list
-	@sed -n 's/^\([a-z]*\):.*## /  make \1|/p' Makefile | column -t -s '|'
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' Makefile | column -t -s '|'
 
 bootstrap:  ## install packages, libllama and the default model
 	@deploy/bootstrap.sh
@@ -30,6 +30,12 @@ test:  ## run every test: debug unit tests, then the release programs with real 
 bench:  ## measure against llama-server and llama-batched-bench
 	@deploy/bootstrap.sh --with-tests --with-peers
 	@$(ENVIRONMENT) && $(SWIFT_BUILD) -c release && scripts/bench.sh $(ARGUMENTS)
+
+prove-failover:  ## kill workers under constant load for minutes; every transcript is compared
+	@deploy/bootstrap.sh --with-tests
+	@$(ENVIRONMENT) && $(SWIFT_BUILD) -c release $(PROGRAMS) && \
+		SWITCHYARD_BINARY=$$PWD/.build/release/switchyard \
+		"$$SWITCHYARD_CLIENTS/bin/python" -m pytest -q -p no:cacheprovider Tests/Clients/prove_failover.py
 
 format:  ## format all Swift sources in place
 	@git ls-files -z '*.swift' ':!:*.pb.swift' | xargs -0 swift format --in-place --parallel

@@ -36,6 +36,8 @@ package struct GatewayConfiguration: Sendable {
     /// A worker that sends nothing for this long, not even an answer to a PING, is lost: its
     /// requests go on elsewhere.
     package var workerHangNanoseconds: Int64 = 5_000_000_000
+    /// How often each link asks its worker for its health.
+    package var healthIntervalNanoseconds: Int64 = 2_000_000_000
     package var admission = AdmissionConfiguration()
     package var limits = ChatLimits()
     package var transport = HTTPLimits()

@@ -47,9 +47,9 @@ package struct WorkerConfiguration: Hashable, Sendable {
     package var outputHighWatermarkBytes = 16 << 10
     /// How long running requests may go on after a drain began, in seconds.
     package var drainSeconds = 30.0
-    /// An engine that has work and shows no step for this long counts as unhealthy, in seconds.
-    /// More than the longest step: a large model's prefill chunk on a slow CPU.
-    package var stallSeconds = 60.0
+    /// An engine whose step takes longer than this, and than 20 times what was expected of the
+    /// step, counts as unhealthy, in seconds.
+    package var stallSeconds = 5.0
     /// Where to answer `GET /metrics`; nil: nowhere.
     package var metricsListen: WorkerListenAddress?
 
@@ -107,6 +107,8 @@ package struct WorkerConfiguration: Hashable, Sendable {
         /// The process ends as if killed before it generates the token of this number, counted
         /// over all requests from 0: to rehearse what happens when a worker dies.
         package var diesAtToken: Int?
+        /// The engine hangs before that token: its thread does nothing any more, all others do.
+        package var hangsAtToken: Int?
         /// Check every plan against a literal model of the KV cache. For tests: it costs more than
         /// the scheduler.
         package var verifiesPlans = false

@@ -52,6 +52,9 @@ final class WorkerService: EngineService {
         _ = self.phase.compareExchange(expected: .serving, desired: phase, ordering: .relaxed)
     }
 
+    /// A step that takes so many times what was expected of it hangs.
+    private static let stallMultiple: Int64 = 20
+
     // MARK: Calls
 
     func generate(_ request: EngineGenerateRequest, _ call: EngineServerCall) {
@@ -85,7 +88,9 @@ final class WorkerService: EngineService {
         }
         let report = mailbox.report
         let silence = now().nanoseconds(since: report.instant)
-        guard report.isBusy, silence > stallNanoseconds else {
+        let (expected, isHuge) = report.predictedNanoseconds.multipliedReportingOverflow(
+            by: Self.stallMultiple)
+        guard report.isBusy, !isHuge, silence > max(stallNanoseconds, expected) else {
             return EngineHealth(isHealthy: true, message: "serving")
         }
         return EngineHealth(

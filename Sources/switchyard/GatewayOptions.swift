@@ -75,6 +75,9 @@ struct GatewayOptions: ParsableArguments {
     @Option(help: "Silence, also to PINGs, after which a worker counts as lost, in seconds.")
     var workerHangSeconds = 5.0
 
+    @Option(help: "How often a worker is asked for its health, in seconds.")
+    var workerCheckSeconds = 2.0
+
     @Option(help: "Largest request body, in bytes; more is 413.")
     var bodyLimit = 20 << 20
 
@@ -107,8 +110,13 @@ struct GatewayOptions: ParsableArguments {
         for (name, value) in [("retry-limit", retryLimit), ("resume-limit", resumeLimit)] {
             guard value >= 0 else { throw ValidationError("--\(name) must not be negative") }
         }
-        guard (0.1...3_600).contains(workerHangSeconds) else {
-            throw ValidationError("--worker-hang-seconds must be 0.1...3600")
+        for (name, value) in [
+            ("worker-hang-seconds", workerHangSeconds),
+            ("worker-check-seconds", workerCheckSeconds),
+        ] {
+            guard (0.1...3_600).contains(value) else {
+                throw ValidationError("--\(name) must be 0.1...3600")
+            }
         }
         guard keepaliveInterval >= 0 else {
             throw ValidationError("--keepalive-interval must not be negative")
@@ -183,6 +191,7 @@ extension GatewayOptions {
         configuration.limits.retryLimit = retryLimit
         configuration.limits.resumeLimit = resumeLimit
         configuration.workerHangNanoseconds = Int64(workerHangSeconds * 1e9)
+        configuration.healthIntervalNanoseconds = Int64(workerCheckSeconds * 1e9)
         configuration.limits.bodyLimitBytes = bodyLimit
         configuration.limits.keepaliveIntervalMilliseconds = keepaliveInterval
         configuration.limits.timeLimitSeconds = timeLimit

@@ -86,6 +86,13 @@ struct WorkerCommand: AsyncParsableCommand {
     @Option(help: "How long running requests may go on after SIGTERM.")
     var drainSeconds = 30.0
 
+    @Option(
+        help: """
+            A step that takes longer, and 20 times longer than expected, counts as a hang, in \
+            seconds: gateways go elsewhere.
+            """)
+    var stallSeconds = 5.0
+
     @Option(help: "Threads that serve connections.")
     var ioThreads = 1
 
@@ -175,6 +182,7 @@ struct WorkerCommand: AsyncParsableCommand {
         configuration.reusesPrefixes = !noPrefixReuse
         configuration.idlePairsMax = idlePairs
         configuration.drainSeconds = drainSeconds
+        configuration.stallSeconds = stallSeconds
         configuration.ioThreads = ioThreads
         if let metricsListen {
             guard let address = WorkerListenAddress(metricsListen) else {
@@ -228,12 +236,16 @@ struct SimulatedEngineOptions: ParsableArguments {
             """)
     var dieAtToken: Int?
 
+    @Option(help: "Hang before that token: the engine stops, the process goes on.")
+    var hangAtToken: Int?
+
     func settings(context: Int?) throws -> WorkerConfiguration.SimulatedSettings {
         var settings = WorkerConfiguration.SimulatedSettings()
         settings.contextTokens = context
         settings.vocabularySize = vocabulary
         settings.seed = simulationSeed
         settings.diesAtToken = dieAtToken
+        settings.hangsAtToken = hangAtToken
         if let outputTokens { settings.outputLength = .fixed(outputTokens) }
         switch stepTime {
         case "at-will": settings.stepTime = .atWill

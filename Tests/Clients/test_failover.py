@@ -285,6 +285,34 @@ def test_a_worker_that_hangs_costs_no_stream_a_token(launch):
             "--worker-hang-seconds", "2")
 
 
+def test_an_engine_that_hangs_costs_no_stream_a_token(launch, worker, undisturbed):
+    """Its process answers; only its engine does nothing any more."""
+    expected = undisturbed(launch)
+    healthy = worker()
+    hanging = worker("--hang-at-token", "20", "--stall-seconds", "0.5")
+    gateway = launch("--worker", hanging.address, "--worker", healthy.address, "--model-name",
+                     "smollm2", "--worker-check-seconds", "0.2", command="gateway").wait_ready()
+    gateway.wait_for_workers(2)
+    assert read(gateway.url, request()) == expected
+    gateway.wait_for_workers(1)
+    assert hanging.process.poll() is None
+
+
+def test_a_worker_that_drains_keeps_its_streams(launch, worker):
+    draining = worker("--step-time", "20000")
+    gateway = launch("--worker", draining.address, "--model-name", "smollm2",
+                     "--worker-check-seconds", "0.1", command="gateway").wait_ready()
+
+    def drain(tokens):
+        if tokens == 5:
+            draining.process.send_signal(signal.SIGTERM)
+
+    found = read(gateway.url, body("Count.", max_tokens=60, logprobs=True), drain)
+    assert found.error is None and found.usage["completion_tokens"] == 60
+    assert draining.process.wait(timeout=10) == 0
+    assert "switchyard_resumes_total 0" in gateway.admin("/metrics")[1]
+
+
 def test_a_cut_connection_costs_no_stream_a_token(launch, worker):
     link = Link(worker("--slots", "16", "--step-time", "10000").address)
     other = worker("--slots", "16", "--step-time", "10000")

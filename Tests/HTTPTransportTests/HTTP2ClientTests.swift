@@ -58,6 +58,20 @@ import Testing
         #expect(pair.client.isFinished && pair.server.isFinished)
     }
 
+    /// A receiver ends the connection while bytes for other streams are still being read.
+    @Test func theEndFromInsideACallbackIsHeardOnceByAll() throws {
+        let pair = JoinedSessions()
+        pair.pump()
+        let responses = try (0..<3).map { _ in try pair.open() }
+        pair.pump()
+        responses[0].onClosed = { pair.client.finish(.connectionClosed) }
+        for request in pair.service.requests { request.answer(200, "x") }
+        pair.pump()
+        #expect(responses[0].closes == [nil])
+        #expect(responses[1].closes == [.connectionClosed])
+        #expect(responses[2].closes == [.connectionClosed])
+    }
+
     @Test func aRequestThatCrossesTheShutdownNoticeIsServed() throws {
         let pair = JoinedSessions()
         pair.service.onEnd = { $0.answer(200, "served") }

@@ -139,7 +139,7 @@ package final class EngineConnection {
     /// Starts no more calls, lets open ones end, then closes.
     package func drain() { connection.drain() }
 
-    /// Closes at once; open calls fail with UNAVAILABLE.
+    /// Closes before the loop's turn ends; open calls fail with UNAVAILABLE.
     package func close() { connection.close() }
 
     private static let emptyRequest = { @Sendable () throws(GRPCStatus) in ByteBuffer() }

@@ -12,6 +12,9 @@ import NIOCore
 ///      │                 │                        │
 ///      └── failed ───────┴──► (backoff) connect   └── close ──► closed
 /// ```
+///
+/// While it is open the worker is asked for its health: one that takes no more requests gets none,
+/// and one whose engine hangs is given up, so that its requests go on elsewhere.
 final class WorkerLink {
     private static let backoffInitial: TimeAmount = .milliseconds(50)
     private static let backoffMaximum: TimeAmount = .seconds(2)
@@ -25,6 +28,10 @@ final class WorkerLink {
     private var backoff = WorkerLink.backoffInitial
     private var isClosed = false
     private var isReconnecting = false
+    /// What the dispatcher was told.
+    private var isUp = false
+    private var slots = 1
+    private var healthTimer: RepeatedTask?
 
     init(id: WorkerID, endpoint: HTTPEndpoint, connectionLoop: ConnectionLoop) {
         self.id = id
@@ -49,6 +56,7 @@ final class WorkerLink {
 
     func close() {
         isClosed = true
+        stopChecking()
         let closing = connection
         connection = nil
         closing?.close()
@@ -80,9 +88,63 @@ final class WorkerLink {
                 metadata: ["worker": "\(id.number)", "reason": "\(reason)"])
             return connection.close()
         }
-        backoff = Self.backoffInitial
         self.connection = connection
-        report(.up(slots: max(1, server.slots)))
+        slots = max(1, server.slots)
+        checkHealth()
+        let bound = NIOLoopBound(self, eventLoop: connectionLoop.eventLoop)
+        let interval = TimeAmount.nanoseconds(
+            connectionLoop.core.configuration.healthIntervalNanoseconds)
+        healthTimer = connectionLoop.eventLoop.scheduleRepeatedTask(
+            initialDelay: interval, delay: interval
+        ) { _ in bound.value.checkHealth() }
+    }
+
+    // MARK: Health
+
+    private func checkHealth() {
+        guard let connection else { return }
+        let bound = NIOLoopBound((self, connection), eventLoop: connectionLoop.eventLoop)
+        connection.healthCheck().whenSuccess { health in
+            let (link, connection) = bound.value
+            // A failed check says nothing that the link's own PINGs do not say.
+            guard link.connection === connection else { return }
+            if health.isHealthy { link.isHealthy() } else { link.isUnhealthy(health.message) }
+        }
+    }
+
+    private func isHealthy() {
+        backoff = Self.backoffInitial
+        setUp(true)
+    }
+
+    /// A worker that drains says so and ends its requests itself; one that says nothing of the kind
+    /// will not.
+    private func isUnhealthy(_ reason: String) {
+        guard let connection else { return }
+        if isUp {
+            connectionLoop.core.logger.warning(
+                "worker is unhealthy",
+                metadata: ["worker": "\(id.number)", "reason": "\(reason)"])
+        }
+        setUp(false)
+        let bound = NIOLoopBound((self, connection), eventLoop: connectionLoop.eventLoop)
+        connection.serverInfo().whenSuccess { server in
+            let (link, connection) = bound.value
+            guard link.connection === connection, !server.isPaused else { return }
+            connection.close()
+            link.lost()
+        }
+    }
+
+    private func setUp(_ isUp: Bool) {
+        guard isUp != self.isUp else { return }
+        self.isUp = isUp
+        report(isUp ? .up(slots: slots) : .down)
+    }
+
+    private func stopChecking() {
+        healthTimer?.cancel()
+        healthTimer = nil
     }
 
     private func failed(_ reason: String) {
@@ -92,10 +154,10 @@ final class WorkerLink {
     }
 
     private func lost() {
-        let wasOpen = connection != nil
+        stopChecking()
         connection = nil
         guard !isClosed else { return }
-        if wasOpen { report(.down) }
+        setUp(false)
         reconnectLater()
     }
 

@@ -140,9 +140,10 @@ package final class HTTP2ClientConnection {
         handler.drain()
     }
 
-    /// Closes at once; open streams get `closed(.connectionClosed)`.
+    /// Closes before the loop's turn ends; open streams get `closed(.connectionClosed)`, not from
+    /// inside this call, which may come from one of their receivers.
     package func close() {
         isClosedByUs = true
-        handler.closeNow()
+        eventLoop.assumeIsolated().execute { [handler] in handler.closeNow() }
     }
 }

@@ -9,7 +9,8 @@ extension HTTP2Session {
         let data = unsafe nghttp2_session_get_stream_user_data(raw, id)
         guard let data = unsafe data else { return nil }
         let slot = Int(bitPattern: data) - 1
-        guard let stream = slab[slot], stream.id == id else { return nil }
+        // After `finish` libnghttp2 may still work on bytes that came with what caused it.
+        guard slot < slab.count, let stream = slab[slot], stream.id == id else { return nil }
         return stream
     }
 

@@ -95,6 +95,7 @@ struct EngineLoop<E: TimedEngine & ~Copyable>: ~Copyable {
             return .mail(timeoutSeconds: timeout)
         }
         let started = now()
+        mailbox.stepBegins(at: started, predictedNanoseconds: plan.predictedNanoseconds)
         let result = execute(plan)
         let ended = now()
         time.executeNanoseconds += ended.nanoseconds(since: started)

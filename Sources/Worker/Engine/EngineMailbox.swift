@@ -1,3 +1,4 @@
+import InferenceTypes
 import NIOConcurrencyHelpers
 import Scheduling
 
@@ -74,6 +75,14 @@ final class EngineMailbox: @unchecked Sendable {
         state.applied[loop] += 1
         guard state.waitsForOutput, !isOutputFull else { return condition.unlock() }
         wake()
+    }
+
+    /// Says that the engine thread begins a step, and how long that should take.
+    func stepBegins(at instant: Instant, predictedNanoseconds: Int64) {
+        condition.lock()
+        defer { condition.unlock() }
+        state.report.instant = instant
+        state.report.predictedNanoseconds = predictedNanoseconds
     }
 
     /// The engine's state as of its latest step.

@@ -7,6 +7,8 @@ struct EngineReport: Sendable {
     var instant = Instant.zero
     /// False while it sleeps for lack of work.
     var isBusy = false
+    /// What the step in hand was expected to take.
+    var predictedNanoseconds: Int64 = 0
     var load = SchedulerLoad()
     var time = EngineTime()
     var rates = EngineRates()

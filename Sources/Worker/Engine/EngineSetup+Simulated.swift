@@ -24,7 +24,9 @@ extension EngineThread.Setup where E == PacedEngine {
         var scheduling = WorkerDefaults.scheduling(configuration, slots: slots)
         if case .affine(let profile) = settings.stepTime.model { scheduling.stepProfile = profile }
         return EngineThread.Setup<PacedEngine>(
-            engine: PacedEngine(engine, now: now, diesAtToken: settings.diesAtToken),
+            engine: PacedEngine(
+                engine, now: now, diesAtToken: settings.diesAtToken,
+                hangsAtToken: settings.hangsAtToken),
             scheduling: scheduling,
             model: ModelDescription(
                 name: configuration.modelName ?? "simulated", path: "simulated",

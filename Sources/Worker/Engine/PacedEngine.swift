@@ -12,14 +12,17 @@ struct PacedEngine: TimedEngine, ~Copyable {
     private(set) var decodeNanoseconds: Int64 = 0
     /// Tokens that are generated before the process ends as if it were killed; nil for all.
     private var tokensLeft: Int?
+    /// It hangs instead.
+    private let hangs: Bool
 
     init(
         _ base: SimulatedEngine, now: @escaping @Sendable () -> Instant,
-        diesAtToken tokens: Int? = nil
+        diesAtToken: Int? = nil, hangsAtToken: Int? = nil
     ) {
         self.base = base
         self.now = now
-        tokensLeft = tokens
+        tokensLeft = diesAtToken ?? hangsAtToken
+        hangs = diesAtToken == nil
     }
 
     var properties: EngineProperties { base.properties }
@@ -34,7 +37,10 @@ struct PacedEngine: TimedEngine, ~Copyable {
         if let left = tokensLeft {
             tokensLeft = left - result.samples.count
             // Not an exit: nothing is flushed, closed or said.
-            if left < result.samples.count { kill(getpid(), SIGKILL) }
+            if left < result.samples.count {
+                while hangs { sleep(3_600) }
+                kill(getpid(), SIGKILL)
+            }
         }
         return result
     }
