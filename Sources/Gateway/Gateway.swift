@@ -44,10 +44,14 @@ package final class Gateway: Sendable {
         var requestLimits = ChatRequestLimits()
         requestLimits.choices = configuration.limits.choicesLimit
         let status = FleetStatus()
+        let accessLog = try configuration.accessLogPath.map { path throws(AccessLog.CannotOpen) in
+            try AccessLog(path: path, logger: logger)
+        }
         let core = GatewayCore(
             configuration: configuration, model: model, keys: keys,
             preparation: ChatPreparation(model: model, limits: requestLimits, pool: pool),
-            metrics: GatewayMetrics(status: status), status: status,
+            metrics: GatewayMetrics(status: status, accessLog: accessLog), status: status,
+            accessLog: accessLog,
             engineConfiguration: Self.links(configuration), logger: logger)
         return try await Gateway(core: core, pool: pool, logger: logger)
     }
@@ -104,6 +108,11 @@ package final class Gateway: Sendable {
             service: try Self.adminService(core, dispatcher: dispatcher, pool: workers),
             logger: logger)
 
+        if let accessLog = core.accessLog {
+            adminGroup.next().scheduleRepeatedTask(
+                initialDelay: AccessLog.interval, delay: AccessLog.interval
+            ) { _ in accessLog.flush() }
+        }
         self.core = core
         self.connectionLoops = loops
         self.dispatcher = dispatcher
@@ -149,6 +158,7 @@ package final class Gateway: Sendable {
         await dispatcher.settle()
         await adminServer.close()
         for group in groups { try? await group.shutdownGracefully() }
+        core.accessLog?.flush()
     }
 
     private static func adminService(

@@ -31,6 +31,8 @@ package struct GatewayConfiguration: Sendable {
     /// Worker processes to start and keep running.
     package var supervised: SupervisedWorkers?
     package var apiKeyFile: String?
+    /// Where the access log goes; `-` is standard output, nil nowhere.
+    package var accessLogPath: String?
     /// Tickets that may wait inside a worker besides those in its slots.
     package var aheadLimitTickets: Int = 2
     /// A worker that sends nothing for this long, not even an answer to a PING, is lost: its

@@ -13,6 +13,8 @@ struct GatewayCore: Sendable {
     let preparation: ChatPreparation
     let metrics: GatewayMetrics
     let status: FleetStatus
+    /// Nil: none is kept.
+    let accessLog: AccessLog?
     let engineConfiguration: EngineConnectionConfiguration
     let logger: Logger
 

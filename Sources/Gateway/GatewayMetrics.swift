@@ -50,7 +50,7 @@ struct GatewayMetrics: Sendable {
         case length
     }
 
-    init(status: FleetStatus) {
+    init(status: FleetStatus, accessLog: AccessLog? = nil) {
         timeToFirstToken = registry.histogram(
             "switchyard_time_to_first_token_seconds",
             "Request received to first generated token.", buckets: .timeToFirstToken)
@@ -82,6 +82,12 @@ struct GatewayMetrics: Sendable {
             by: "finished_reason")
         open = registry.gauge("switchyard_requests_open", "Requests accepted and not ended.")
         registerFleet(status)
+        if let accessLog {
+            registry.gauge(
+                "switchyard_access_log_dropped_lines",
+                "Lines of the access log dropped so far because its file is too slow."
+            ) { Double(accessLog.droppedLines) }
+        }
         registerAliases()
     }
 

@@ -32,7 +32,7 @@ struct GatewayService: HTTPService {
         for head: HTTPRequestHead, _ stream: HTTPServerStream, requestID: String
     ) throws(APIError) -> any HTTPServerStreamReceiver {
         let endpoint = try Endpoint.match(method: head.method, path: head.path)
-        try authorize(head)
+        let keyName = try authorize(head)
         switch endpoint {
         case .chatCompletions:
             try RequestHeaders.requireJSON(contentType: head.fields["content-type"])
@@ -43,7 +43,8 @@ struct GatewayService: HTTPService {
                 head: head, stream: stream, connectionLoop: connectionLoop(of: stream),
                 requestID: requestID,
                 timeToFirstTokenMilliseconds: try RequestHeaders.ttftMilliseconds(
-                    head.fields["x-slo-ttft-ms"]))
+                    head.fields["x-slo-ttft-ms"]),
+                keyName: keyName)
         case .models:
             Answer.send(
                 core.model.listBody, type: Answer.json, requestID: requestID, for: head,
@@ -58,16 +59,18 @@ struct GatewayService: HTTPService {
         return DiscardingReceiver(stream: stream)
     }
 
-    private func authorize(_ head: HTTPRequestHead) throws(APIError) {
-        guard let keys = core.keys else { return }
+    /// The name of the key, for logs; nil where none is asked for.
+    private func authorize(_ head: HTTPRequestHead) throws(APIError) -> String? {
+        guard let keys = core.keys else { return nil }
         let key = try RequestHeaders.key(
             authorization: head.fields["authorization"], apiKey: head.fields["x-api-key"])
         guard let key else {
             throw APIError(.unauthenticated, "No API key was given: send 'Authorization: Bearer'.")
         }
-        guard keys.name(of: key) != nil else {
+        guard let name = keys.name(of: key) else {
             throw APIError(.invalidKey, "The API key is not known here.")
         }
+        return name
     }
 
     private func connectionLoop(of stream: HTTPServerStream) -> ConnectionLoop {

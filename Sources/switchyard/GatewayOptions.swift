@@ -50,6 +50,9 @@ struct GatewayOptions: ParsableArguments {
     @Option(help: "File with one API key a line; without it everybody may use a loopback address.")
     var apiKeyFile: String?
 
+    @Option(help: "File to which each ended request adds a line of JSON; - for standard output.")
+    var accessLog: String?
+
     @Option(help: "Event loops that serve clients.")
     var loops = 1
 
@@ -184,6 +187,7 @@ extension GatewayOptions {
         configuration.modelName = modelName
         configuration.modelAliases = modelAlias
         configuration.apiKeyFile = apiKeyFile
+        configuration.accessLogPath = accessLog
         configuration.admission = AdmissionConfiguration(
             queueLimitTickets: queueLimit,
             waitLimitNanoseconds: Int64(queueWait) * 1_000_000_000,

@@ -1,4 +1,5 @@
 import EngineProtocol
+import Foundation
 import HTTPTransport
 import InferenceAPI
 import InferenceTypes
@@ -48,13 +49,22 @@ final class ChatExchange: HTTPServerStreamReceiver {
     private var lastSent: Instant
     /// When the choices were submitted to the dispatcher.
     private var submitted: Instant
+    private var firstToken: Instant?
     private var lastToken: Instant?
+    /// When the first choice got a worker.
+    private var started: Instant?
+    private let keyName: String?
+    private var finishReasons: [FinishReason] = []
+    private var workers: [UInt32] = []
+    private var retries = 0
+    private var resumes = 0
 
     init(
         head: HTTPRequestHead, stream: HTTPServerStream, connectionLoop: ConnectionLoop,
         requestID: String,
-        timeToFirstTokenMilliseconds: Int?
+        timeToFirstTokenMilliseconds: Int?, keyName: String?
     ) {
+        self.keyName = keyName
         self.head = head
         self.stream = stream
         self.connectionLoop = connectionLoop
@@ -191,12 +201,16 @@ final class ChatExchange: HTTPServerStreamReceiver {
     // MARK: What choices report
 
     /// A worker was found for a choice.
-    func choiceStarted() {
-        core.metrics.queueTime.observe(core.clock().nanoseconds(since: submitted))
+    func choiceStarted(on worker: WorkerID) {
+        let now = core.clock()
+        if started == nil { started = now }
+        workers.append(worker.number)
+        core.metrics.queueTime.observe(now.nanoseconds(since: submitted))
     }
 
     /// A choice goes to another worker, before its first token or, resumed, after it.
     func choiceMoved(isResumed: Bool) {
+        if isResumed { resumes += 1 } else { retries += 1 }
         (isResumed ? core.metrics.resumes : core.metrics.retries).increment()
     }
 
@@ -217,6 +231,7 @@ final class ChatExchange: HTTPServerStreamReceiver {
     func choiceFinished(_ index: Int, _ reason: FinishReason) {
         guard phase == .running else { return }
         openChoices -= 1
+        finishReasons.append(reason)
         core.metrics.choiceFinished(reason)
         if let bytes = answer?.finish(choice: index, reason: reason) { send(bytes) }
         guard openChoices == 0 else { return }
@@ -232,6 +247,7 @@ final class ChatExchange: HTTPServerStreamReceiver {
         if let lastToken {
             core.metrics.interTokenLatency.observe(now.nanoseconds(since: lastToken))
         } else {
+            firstToken = now
             core.metrics.timeToFirstToken.observe(now.nanoseconds(since: arrival))
         }
         lastToken = now
@@ -296,8 +312,47 @@ final class ChatExchange: HTTPServerStreamReceiver {
         case .failed(let error): sendError(error)
         case .clientClosed: break
         }
-        core.metrics.requestEnded(
-            end, usage: usage, nanoseconds: core.clock().nanoseconds(since: arrival))
+        let nanoseconds = core.clock().nanoseconds(since: arrival)
+        core.metrics.requestEnded(end, usage: usage, nanoseconds: nanoseconds)
+        core.accessLog?.add(accessRecord(end, usage, nanoseconds: nanoseconds))
+    }
+
+    private func accessRecord(
+        _ end: ExchangeEnd, _ usage: Usage, nanoseconds: Int64
+    ) -> AccessRecord {
+        func milliseconds(_ instant: Instant?, since start: Instant) -> Double? {
+            instant.map { Double($0.nanoseconds(since: start)) / 1e6 }
+        }
+        let request = prepared?.request
+        var record = AccessRecord(
+            time: Date().timeIntervalSince1970 - Double(nanoseconds) / 1e9, requestID: requestID,
+            totalMilliseconds: Double(nanoseconds) / 1e6, status: 200)
+        record.traceID = AccessRecord.traceID(of: head.fields["traceparent"])
+        record.keyName = keyName
+        record.tier = request.map { ($0.serviceTier ?? .standard).name }
+        record.model = request.map { _ in core.model.name }
+        record.isStream = request?.isStreaming ?? false
+        record.choices = request?.choiceCount ?? 0
+        record.promptTokens = usage.promptTokens
+        record.cachedTokens = usage.cachedTokens
+        record.completionTokens = usage.completionTokens
+        record.queueMilliseconds = milliseconds(started, since: submitted)
+        record.firstTokenMilliseconds = milliseconds(firstToken, since: arrival)
+        if let firstToken, usage.completionTokens > 1 {
+            record.perTokenMilliseconds = milliseconds(lastToken, since: firstToken).map {
+                $0 / Double(usage.completionTokens - 1)
+            }
+        }
+        record.finishReasons = finishReasons.map(\.accessLogName)
+        switch end {
+        case .finished: break
+        case .clientClosed: (record.status, record.error) = (499, "client_closed")
+        case .failed(let error):
+            (record.status, record.error) = (error.httpStatus, error.kind.rawValue)
+        }
+        record.workers = workers
+        (record.retries, record.resumes) = (retries, resumes)
+        return record
     }
 
     private static func newAnswerID() -> String {
@@ -331,5 +386,17 @@ final class ChatExchange: HTTPServerStreamReceiver {
         var bytes = ByteBuffer()
         error.writeEvent(into: &bytes)
         stream.send(bytes, end: true)
+    }
+}
+
+extension FinishReason {
+    /// As clients are told, but for what no client hears of.
+    fileprivate var accessLogName: String {
+        switch self {
+        case .endOfSequence, .stopToken, .stopString: "stop"
+        case .maxTokens, .contextFull: "length"
+        case .timeLimit: "time_limit"
+        case .cancelled: "cancelled"
+        }
     }
 }

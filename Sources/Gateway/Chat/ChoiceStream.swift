@@ -67,7 +67,7 @@ final class ChoiceStream: EngineStreamReceiver {
     func start(on engine: EngineConnection, of worker: WorkerID) {
         guard case .waiting = state, let exchange else { return }
         self.worker = worker
-        exchange.choiceStarted()
+        exchange.choiceStarted(on: worker)
         do {
             attempts += 1
             let call = try engine.generate(
