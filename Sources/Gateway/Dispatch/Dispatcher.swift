@@ -268,7 +268,7 @@ final class Dispatcher {
         status.publish(
             FleetStatus.Numbers(
                 waiting: queue.count, inFlight: fleet.inFlight, readyWorkers: takingWorkers,
-                readySlots: fleet.readySlots, workers: fleet.workers.count))
+                readySlots: fleet.readySlots, workers: fleet.count))
         if queue.isEmpty {
             expiryTimer?.cancel()
             expiryTimer = nil

@@ -1,0 +1,31 @@
+/// Work that a worker has, by tickets of this gateway or by those of others.
+package struct WorkerLoad: Hashable, Sendable {
+    /// Sequences it runs or has waiting.
+    package var sequences: Int
+    /// Prompt tokens that it has still to prefill, cached ones left out.
+    package var prefillTokens: Int
+    /// Tokens of context of all its sequences, with what they will probably still generate.
+    package var contextTokens: Int
+
+    package static let none = WorkerLoad(sequences: 0, prefillTokens: 0, contextTokens: 0)
+
+    package init(sequences: Int, prefillTokens: Int, contextTokens: Int) {
+        self.sequences = sequences
+        self.prefillTokens = prefillTokens
+        self.contextTokens = contextTokens
+    }
+
+    static func + (left: WorkerLoad, right: WorkerLoad) -> WorkerLoad {
+        WorkerLoad(
+            sequences: left.sequences + right.sequences,
+            prefillTokens: left.prefillTokens + right.prefillTokens,
+            contextTokens: left.contextTokens + right.contextTokens)
+    }
+
+    static func - (left: WorkerLoad, right: WorkerLoad) -> WorkerLoad {
+        WorkerLoad(
+            sequences: left.sequences - right.sequences,
+            prefillTokens: left.prefillTokens - right.prefillTokens,
+            contextTokens: left.contextTokens - right.contextTokens)
+    }
+}

@@ -1,0 +1,27 @@
+/// How fast a worker is, for predictions: measured by it, or assumed. The defaults are those of a
+/// small model on one core; in a pool of equals only their proportions matter.
+package struct WorkerRates: Hashable, Sendable {
+    /// Seconds that one prompt token without cached KV takes.
+    package var prefillSecondsPerToken: Double
+    /// Seconds by which one more running sequence makes each decode step longer.
+    package var decodeSecondsPerSequence: Double
+    /// Seconds by which one more token of context in the batch makes each decode step longer.
+    package var decodeSecondsPerContextToken: Double
+    /// Seconds for which a sequence holds its slot.
+    package var slotSeconds: Double
+
+    package init(
+        prefillSecondsPerToken: Double = 0.001, decodeSecondsPerSequence: Double = 0.001,
+        decodeSecondsPerContextToken: Double = 0.000_001, slotSeconds: Double = 2
+    ) {
+        let all = [
+            prefillSecondsPerToken, decodeSecondsPerSequence, decodeSecondsPerContextToken,
+            slotSeconds,
+        ]
+        precondition(all.allSatisfy { $0 >= 0 && $0.isFinite }, "rates: \(all)")
+        self.prefillSecondsPerToken = prefillSecondsPerToken
+        self.decodeSecondsPerSequence = decodeSecondsPerSequence
+        self.decodeSecondsPerContextToken = decodeSecondsPerContextToken
+        self.slotSeconds = slotSeconds
+    }
+}
