@@ -71,6 +71,7 @@ let package = Package(
     products: [
         .executable(name: "switchyard", targets: ["switchyard"]),
         .executable(name: "switchyard-load", targets: ["switchyard-load"]),
+        .executable(name: "routing-benchmark", targets: ["routing-benchmark"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
@@ -95,6 +96,9 @@ let package = Package(
             name: "switchyard-load",
             dependencies: ["LoadGenerator", "HTTPTransport", arguments],
             path: "loadtest/switchyard-load", swiftSettings: strict),
+        .executableTarget(
+            name: "routing-benchmark", dependencies: ["Routing", "InferenceTypes"],
+            path: "loadtest/routing-benchmark", swiftSettings: strict),
         .target(
             name: "LoadGenerator",
             dependencies: [
@@ -210,7 +214,7 @@ let package = Package(
 
 // The sanitizer is for what calls C; nothing else is built then.
 if isSanitizing {
-    let programs = ["switchyard", "switchyard-load", "Gateway", "Worker"]
+    let programs = ["switchyard", "switchyard-load", "routing-benchmark", "Gateway", "Worker"]
     let tested = ["HTTPTransport", "Compression", "Tokenization", "LlamaEngine"]
     package.products = []
     package.targets.removeAll { target in
