@@ -10,13 +10,10 @@ import InferenceTypes
 struct AssociativeTable<Value: Sendable>: Sendable {
     static var ways: Int { 8 }
 
-    private struct Entry {
-        var touched: UInt32
-        var value: Value
-    }
-
+    // Apart, so that looking for a hash, or for the oldest of a set, reads a line and not four.
     private var hashes: [UInt64]
-    private var entries: [Entry]
+    private var touched: [UInt32]
+    private var values: [Value]
     private let sets: UInt64
     private let empty: Value
     /// Wraps after 2^32 ticks; ages are differences, so only entries that old are misjudged.
@@ -33,14 +30,17 @@ struct AssociativeTable<Value: Sendable>: Sendable {
         self.sets = UInt64(sets)
         self.empty = empty
         hashes = Array(repeating: 0, count: sets * Self.ways)
-        entries = Array(repeating: Entry(touched: 0, value: empty), count: sets * Self.ways)
+        touched = Array(repeating: 0, count: sets * Self.ways)
+        values = Array(repeating: empty, count: sets * Self.ways)
     }
 
     var capacity: Int { hashes.count }
 
     /// What the table occupies, in bytes; does not change.
     var bytes: Int {
-        hashes.count * (MemoryLayout<UInt64>.stride + MemoryLayout<Entry>.stride)
+        hashes.count
+            * (MemoryLayout<UInt64>.stride + MemoryLayout<UInt32>.stride
+                + MemoryLayout<Value>.stride)
     }
 
     /// The entry of `hash`; nil when it is not known. Valid until the next `insert` or `remove`.
@@ -53,8 +53,8 @@ struct AssociativeTable<Value: Sendable>: Sendable {
     }
 
     subscript(entry: Int) -> Value {
-        get { entries[entry].value }
-        _modify { yield &entries[entry].value }
+        get { values[entry] }
+        _modify { yield &values[entry] }
     }
 
     /// Begins a new age: what is inserted from now on is younger than what was before.
@@ -68,7 +68,7 @@ struct AssociativeTable<Value: Sendable>: Sendable {
         var (oldest, oldestAge) = (first, UInt32(0))
         for entry in first..<(first + Self.ways) {
             if hashes[entry] == hash {
-                entries[entry].touched = clock
+                touched[entry] = clock
                 return entry
             }
             guard free == nil else { continue }
@@ -76,20 +76,21 @@ struct AssociativeTable<Value: Sendable>: Sendable {
                 free = entry
                 continue
             }
-            let age = clock &- entries[entry].touched
+            let age = clock &- touched[entry]
             if age > oldestAge { (oldest, oldestAge) = (entry, age) }
         }
         if free == nil { replacements += 1 } else { count += 1 }
         let entry = free ?? oldest
         hashes[entry] = hash
-        entries[entry] = Entry(touched: clock, value: empty)
+        touched[entry] = clock
+        values[entry] = empty
         return entry
     }
 
     mutating func remove(at entry: Int) {
         precondition(hashes[entry] != 0, "removed twice")
         hashes[entry] = 0
-        entries[entry].value = empty
+        values[entry] = empty
         count -= 1
     }
 
@@ -105,6 +106,8 @@ struct AssociativeTable<Value: Sendable>: Sendable {
             precondition(find(hashes[entry]) == entry, "entry \(entry) lies elsewhere or twice")
         }
         precondition(used == count, "\(used) entries in use, counted \(count)")
-        precondition(hashes.count == capacity && entries.count == capacity, "table grew")
+        precondition(
+            touched.count == capacity && values.count == capacity
+                && UInt64(capacity) == sets * UInt64(Self.ways), "table grew")
     }
 }
