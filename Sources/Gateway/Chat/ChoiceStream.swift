@@ -92,6 +92,7 @@ final class ChoiceStream: EngineStreamReceiver {
         // First, since `cancel` reports `failed` before it returns.
         state = .waiting
         call.cancel()
+        if let reason = exchange.finishReason(after: accepted) { return end(reason, exchange) }
         requeue(exchange)
     }
 

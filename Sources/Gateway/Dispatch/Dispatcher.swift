@@ -47,6 +47,10 @@ final class Dispatcher {
     private var tickets: [TicketID: Ticket] = [:]
     private var workers: [WorkerID: WorkerEntry] = [:]
     private var nextWorkerNumber: UInt32 = 0
+    /// Workers with a `drain`.
+    private var draining: Set<WorkerID> = []
+    /// Ready workers that are not being drained.
+    private var takingWorkers = 0
     private var outbox: [[DispatchEvent]]
     private var expiryTimer: RepeatedTask?
 
@@ -129,6 +133,7 @@ final class Dispatcher {
         guard let entry = workers.removeValue(forKey: id) else { return }
         entry.drain?.deadline.cancel()
         entry.drain?.whenDone?()
+        draining.remove(id)
         fleet.remove(id)
         readinessChanged()
         broadcast(.workerRemoved(id))
@@ -148,6 +153,7 @@ final class Dispatcher {
             bound.value.evict(id)
         }
         workers[id]?.drain = Drain(deadline: deadline, whenDone: whenDone)
+        draining.insert(id)
         fleet.setDraining(id, true)
         logger.notice(
             "worker drains", metadata: ["worker": "\(id.number)", "seconds": "\(seconds)"])
@@ -162,6 +168,7 @@ final class Dispatcher {
         guard let entry = workers[id], entry.drain?.whenDone == nil else { return false }
         entry.drain?.deadline.cancel()
         workers[id]?.drain = nil
+        draining.remove(id)
         fleet.setDraining(id, false)
         readinessChanged()
         place(now: clock())
@@ -176,9 +183,10 @@ final class Dispatcher {
     }
 
     private func completeDrains() {
-        for worker in fleet.workers where worker.isDraining && worker.inFlight == 0 {
-            guard let done = workers[worker.id]?.drain?.whenDone else { continue }
-            workers[worker.id]?.drain?.whenDone = nil
+        guard !draining.isEmpty else { return }
+        for id in draining.sorted() where fleet.worker(id)?.inFlight == 0 {
+            guard let done = workers[id]?.drain?.whenDone else { continue }
+            workers[id]?.drain?.whenDone = nil
             done()
         }
     }
@@ -227,12 +235,8 @@ final class Dispatcher {
     }
 
     private func readinessChanged() {
+        takingWorkers = fleet.workers.count { $0.isReady && !$0.isDraining }
         queue.workersReady(takingWorkers > 0, now: clock())
-    }
-
-    /// Ready workers that are not being drained.
-    private var takingWorkers: Int {
-        fleet.workers.count { $0.isReady && !$0.isDraining }
     }
 
     // MARK: Placing
