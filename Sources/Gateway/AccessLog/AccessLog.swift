@@ -5,8 +5,8 @@ import Synchronization
 
 /// The access log: a line of JSON for each request, when it has ended.
 ///
-/// Lines are kept in memory and written by a thread of the admin loop a few times a second, so that
-/// a slow disk delays no stream. Any thread may add a line; a lock guards the buffer.
+/// Lines are kept in memory and written by the admin loop a few times a second: a slow disk delays
+/// probes and metrics, but no stream. Any thread may add a line; a lock guards the buffer.
 final class AccessLog: Sendable {
     /// How often lines are written.
     static let interval: TimeAmount = .milliseconds(200)

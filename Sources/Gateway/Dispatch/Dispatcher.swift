@@ -319,16 +319,6 @@ struct DispatcherHandle: Sendable {
         try? await loop.submit {}.get()
     }
 
-    /// Control path only: the operation's answer, on another loop.
-    func query<Answer: Sendable>(
-        on eventLoop: any EventLoop, _ operation: @escaping @Sendable (Dispatcher) -> Answer
-    ) -> EventLoopFuture<Answer> {
-        loop.submit {
-            guard let dispatcher = dispatcher.value else { throw CancellationError() }
-            return operation(dispatcher)
-        }.hop(to: eventLoop)
-    }
-
     /// Control path only: awaits the operation's answer.
     func ask<Answer: Sendable>(
         _ operation: @escaping @Sendable (Dispatcher) -> Answer
