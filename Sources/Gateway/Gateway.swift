@@ -36,9 +36,10 @@ package final class Gateway: Sendable {
         let keys = try configuration.apiKeyFile.map { path throws(APIKeys.LoadError) in
             try APIKeys(path: path)
         }
+        let settings = configuration.models[0]
         let model = try ServedModel(
-            path: configuration.modelPath, name: configuration.modelName,
-            aliases: configuration.modelAliases, created: Int(Date().timeIntervalSince1970))
+            path: settings.path ?? "", name: settings.name,
+            aliases: settings.aliases, created: Int(Date().timeIntervalSince1970))
         let pool = NIOThreadPool(numberOfThreads: configuration.preparationThreads)
         pool.start()
         var requestLimits = ChatRequestLimits()
@@ -69,7 +70,7 @@ package final class Gateway: Sendable {
             dispatcher.install(
                 Dispatcher(
                     loop: dispatchLoop, loops: loops, admission: configuration.admission,
-                    aheadLimitTickets: configuration.aheadLimitTickets, policy: .leastLoad,
+                    aheadLimitTickets: configuration.pools[0].aheadLimitTickets, policy: .leastLoad,
                     status: core.status, clock: MonotonicClock.now, logger: logger))
         }.get()
         for (index, handle) in loops.enumerated() {
@@ -96,7 +97,7 @@ package final class Gateway: Sendable {
             servers.append(secure)
             tlsPort = secure.localAddress?.port
         }
-        let workers = configuration.supervised.map { supervised in
+        let workers = configuration.pools[0].supervised.map { supervised in
             SupervisedPool(
                 commandLine: supervised.commandLine, count: supervised.count,
                 dispatcher: dispatcher, logger: logger)
@@ -125,8 +126,8 @@ package final class Gateway: Sendable {
         self.tlsPort = tlsPort
         self.adminPort = admin.localAddress?.port ?? configuration.adminPort
         self.pool = workers
-        for endpoint in configuration.workers {
-            _ = try await dispatcher.ask { $0.addWorker(endpoint) }
+        for worker in configuration.pools[0].workers {
+            _ = try await dispatcher.ask { $0.addWorker(worker.endpoint) }
         }
     }
 

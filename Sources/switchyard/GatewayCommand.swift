@@ -35,7 +35,7 @@ struct GatewayCommand: AsyncParsableCommand {
         let logger = gateway.logger()
         let directory = try DataDirectory(path: gateway.dataDir)
         var configuration = try gateway.gatewayConfiguration(dataDirectory: directory)
-        configuration.workers = worker.map(\.endpoint)
+        configuration.pools[0].workers = worker.map { WorkerSettings($0.endpoint) }
         try await GatewayProgram.run(configuration, logger: logger)
     }
 }

@@ -175,7 +175,11 @@ extension GatewayOptions {
     func gatewayConfiguration(
         dataDirectory: DataDirectory
     ) throws -> GatewayConfiguration {
-        var configuration = GatewayConfiguration(modelPath: model)
+        var served = ModelSettings(path: model)
+        if let modelName { served.name = modelName }
+        served.aliases = modelAlias
+        let pool = PoolSettings(name: "default", model: served.name)
+        var configuration = GatewayConfiguration(models: [served], pools: [pool])
         configuration.host = host
         configuration.port = port
         configuration.adminHost = adminHost
@@ -184,8 +188,6 @@ extension GatewayOptions {
         configuration.adminIsLoopback = Loopback.contains(adminHost)
         configuration.adminTokenFile = adminTokenFile
         configuration.preparationThreads = tokenizerThreads
-        configuration.modelName = modelName
-        configuration.modelAliases = modelAlias
         configuration.apiKeyFile = apiKeyFile
         configuration.accessLogPath = accessLog
         configuration.admission = AdmissionConfiguration(

@@ -45,7 +45,7 @@ struct ServeCommand: AsyncParsableCommand {
         let logger = gateway.logger()
         let directory = try DataDirectory(path: gateway.dataDir)
         var configuration = try gateway.gatewayConfiguration(dataDirectory: directory)
-        configuration.supervised = .init(
+        configuration.pools[0].supervised = SupervisedWorkers(
             commandLine: WorkerCommandLine(
                 executable: try Self.executable(), arguments: arguments,
                 socketDirectory: try directory.socketDirectory()),

@@ -20,21 +20,15 @@ package struct GatewayConfiguration: Sendable {
     package var connectionLoops: Int = 1
     /// Threads that decode, template and tokenize.
     package var preparationThreads: Int = 1
-    /// The model all workers serve; its vocabulary and template.
-    package var modelPath: String
-    /// What clients call the model; nil: its file's name without `.gguf`.
-    package var modelName: String?
-    /// Other names for it.
-    package var modelAliases: [String] = []
-    /// Workers that run on their own.
-    package var workers: [HTTPEndpoint] = []
-    /// Worker processes to start and keep running.
-    package var supervised: SupervisedWorkers?
+    /// At least one; names are unique over models, aliases and splits.
+    package var models: [ModelSettings]
+    /// At least one; each model has one.
+    package var pools: [PoolSettings]
+    /// Names that stand for several models.
+    package var splits: [ModelSplit] = []
     package var apiKeyFile: String?
     /// Where the access log goes; `-` is standard output, nil nowhere.
     package var accessLogPath: String?
-    /// Tickets that may wait inside a worker besides those in its slots.
-    package var aheadLimitTickets: Int = 2
     /// A worker that sends nothing for this long, not even an answer to a PING, is lost: its
     /// requests go on elsewhere.
     package var workerHangNanoseconds: Int64 = 5_000_000_000
@@ -56,18 +50,9 @@ package struct GatewayConfiguration: Sendable {
         }
     }
 
-    package struct SupervisedWorkers: Hashable, Sendable {
-        package var commandLine: WorkerCommandLine
-        package var count: Int
-
-        package init(commandLine: WorkerCommandLine, count: Int) {
-            self.commandLine = commandLine
-            self.count = count
-        }
-    }
-
-    package init(modelPath: String) {
-        self.modelPath = modelPath
+    package init(models: [ModelSettings], pools: [PoolSettings]) {
+        self.models = models
+        self.pools = pools
     }
 }
 
