@@ -28,7 +28,8 @@ package struct AdmissionQueue: Sendable {
         case refused(Refusal)
     }
 
-    package let configuration: AdmissionConfiguration
+    /// New limits hold for whoever comes from then on.
+    package var configuration: AdmissionConfiguration
     private var lines: [Deque<Entry>]
     /// Membership only; never iterated.
     private var waiting: [TicketID: ServiceTier] = [:]
@@ -115,6 +116,18 @@ package struct AdmissionQueue: Sendable {
     /// Forgets a waiting ticket (its client has gone). False when it was not waiting.
     package mutating func cancel(_ ticket: TicketID) -> Bool {
         waiting.removeValue(forKey: ticket) != nil
+    }
+
+    /// Forgets all waiting tickets; in order of tier and place in line.
+    package mutating func removeAll() -> [TicketID] {
+        var removed: [TicketID] = []
+        for index in lines.indices {
+            for entry in lines[index] where waiting.removeValue(forKey: entry.ticket) != nil {
+                removed.append(entry.ticket)
+            }
+            lines[index] = []
+        }
+        return removed
     }
 
     /// Told whenever the number of ready workers becomes zero or stops being zero.

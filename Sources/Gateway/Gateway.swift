@@ -1,113 +1,103 @@
-internal import EngineProtocol
-internal import Foundation
 internal import HTTPTransport
 internal import InferenceAPI
-internal import InferenceTypes
 package import Logging
 internal import Metrics
 internal import NIOCore
 internal import NIOPosix
-internal import Routing
 
-/// A running gateway: clients' ports, the admin port, the dispatcher and the worker processes it
-/// supervises. Started and stopped from the control path.
+/// A running gateway: clients' ports, the admin port, the dispatchers and the worker processes that
+/// it supervises. Started and stopped from the control path.
 package final class Gateway: Sendable {
     private let core: GatewayCore
     private let connectionLoops: [ConnectionLoopHandle]
-    private let dispatcher: DispatcherHandle
+    private let dispatchLoop: any EventLoop
+    private let directory: PoolDirectory
     private let servers: [HTTPServer]
     private let adminServer: HTTPServer
-    /// Nil for a gateway that starts no workers.
-    private let pool: SupervisedPool?
     private let groups: [MultiThreadedEventLoopGroup]
     private let preparationPool: NIOThreadPool
-    private let logger: Logger
+    private let reloading: Reloading
 
     /// Where clients connect without TLS.
     package let port: Int
     package let tlsPort: Int?
     package let adminPort: Int
-    package var modelName: String { core.model.name }
+    /// What clients can ask for first.
+    package let modelName: String
 
-    /// Opens the model's vocabulary and all ports. Workers come up afterwards; `/readyz` says when.
+    /// Opens the models' vocabularies and all ports. Workers come up afterwards; `/readyz` says
+    /// when.
+    ///
+    /// - Parameter source: reads the configuration anew, for a reload.
     package static func start(
-        _ configuration: GatewayConfiguration, logger: Logger
+        _ configuration: GatewayConfiguration,
+        source: @escaping @Sendable () throws -> GatewayConfiguration, logger: Logger
     ) async throws -> Gateway {
-        let keys = try configuration.apiKeyFile.map { path throws(APIKeys.LoadError) in
-            try APIKeys(path: path)
-        }
-        let settings = configuration.models[0]
-        let model = try ServedModel(
-            path: settings.path ?? "", name: settings.name,
-            aliases: settings.aliases, created: Int(Date().timeIntervalSince1970))
         let pool = NIOThreadPool(numberOfThreads: configuration.preparationThreads)
         pool.start()
-        var requestLimits = ChatRequestLimits()
-        requestLimits.choices = configuration.limits.choicesLimit
         let status = FleetStatus()
         let accessLog = try configuration.accessLogPath.map { path throws(AccessLog.CannotOpen) in
             try AccessLog(path: path, logger: logger)
         }
+        let serving = ServingBox(
+            ServingState(
+                configuration: configuration, keys: nil,
+                catalogue: Catalogue(models: [], splits: [], pools: [:])))
         let core = GatewayCore(
-            configuration: configuration, model: model, keys: keys,
-            preparation: ChatPreparation(model: model, limits: requestLimits, pool: pool),
+            serving: serving, preparation: ChatPreparation(serving: serving, pool: pool),
             metrics: GatewayMetrics(status: status, accessLog: accessLog), status: status,
-            accessLog: accessLog,
-            engineConfiguration: Self.links(configuration), logger: logger)
-        return try await Gateway(core: core, pool: pool, logger: logger)
+            accessLog: accessLog, logger: logger)
+        return try await Gateway(core: core, pool: pool, configuration, source)
     }
 
-    private init(core: GatewayCore, pool: NIOThreadPool, logger: Logger) async throws {
-        let configuration = core.configuration
+    private init(
+        core: GatewayCore, pool: NIOThreadPool, _ configuration: GatewayConfiguration,
+        _ source: @escaping @Sendable () throws -> GatewayConfiguration
+    ) async throws {
         let clientGroup = MultiThreadedEventLoopGroup(
             numberOfThreads: configuration.connectionLoops)
         let controlGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let adminGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let loops = clientGroup.makeIterator().map { ConnectionLoopHandle(eventLoop: $0) }
-        let dispatchLoop = controlGroup.next()
-        let dispatcher = DispatcherHandle(loop: dispatchLoop)
-        try await dispatchLoop.submit {
-            dispatcher.install(
-                Dispatcher(
-                    loop: dispatchLoop, loops: loops, admission: configuration.admission,
-                    aheadLimitTickets: configuration.pools[0].aheadLimitTickets, policy: .leastLoad,
-                    status: core.status, clock: MonotonicClock.now, logger: logger))
-        }.get()
         for (index, handle) in loops.enumerated() {
             try await handle.eventLoop.submit {
                 handle.install(
-                    ConnectionLoop(
-                        index: index, eventLoop: handle.eventLoop, core: core,
-                        dispatcher: dispatcher))
+                    ConnectionLoop(index: index, eventLoop: handle.eventLoop, core: core))
             }.get()
         }
+        let dispatchLoop = controlGroup.next()
+        let numbers = try await dispatchLoop.submit {
+            NIOLoopBound(WorkerNumbers(), eventLoop: dispatchLoop)
+        }.get()
+        let directory = PoolDirectory(
+            core: core, configuration: configuration, loops: loops, dispatchLoop: dispatchLoop,
+            numbers: numbers)
+        try await directory.apply(configuration)
 
         let service = GatewayService(core: core, loops: loops)
-        var servers: [HTTPServer] = []
         let plain = try await HTTPServer.start(
             configuration: Self.server(configuration, port: configuration.port, tls: nil),
-            group: clientGroup, service: service, logger: logger)
-        servers.append(plain)
+            group: clientGroup, service: service, logger: core.logger)
+        var servers = [plain]
         var tlsPort: Int?
+        let context = try configuration.tls.map { tls throws(TLSError) in
+            try TLSServerContext(tls.files)
+        }
         if let tls = configuration.tls {
             let secure = try await HTTPServer.start(
-                configuration: Self.server(
-                    configuration, port: tls.port, tls: TLSServerContext(tls.files)),
-                group: clientGroup, service: service, logger: logger)
+                configuration: Self.server(configuration, port: tls.port, tls: context),
+                group: clientGroup, service: service, logger: core.logger)
             servers.append(secure)
             tlsPort = secure.localAddress?.port
         }
-        let workers = configuration.pools[0].supervised.map { supervised in
-            SupervisedPool(
-                commandLine: supervised.commandLine, count: supervised.count,
-                dispatcher: dispatcher, logger: logger)
-        }
+        let reloading = Reloading(
+            source: source, directory: directory, tls: context, core: core)
         let admin = try await HTTPServer.start(
             configuration: HTTPServerConfiguration(
                 endpoint: .tcp(host: configuration.adminHost, port: configuration.adminPort)),
             group: adminGroup,
-            service: try Self.adminService(core, dispatcher: dispatcher, pool: workers),
-            logger: logger)
+            service: try Self.adminService(core, configuration, directory, reloading),
+            logger: core.logger)
 
         if let accessLog = core.accessLog {
             adminGroup.next().scheduleRepeatedTask(
@@ -116,25 +106,30 @@ package final class Gateway: Sendable {
         }
         self.core = core
         self.connectionLoops = loops
-        self.dispatcher = dispatcher
+        self.dispatchLoop = dispatchLoop
+        self.directory = directory
         self.servers = servers
         self.adminServer = admin
         self.groups = [clientGroup, controlGroup, adminGroup]
         self.preparationPool = pool
-        self.logger = logger
+        self.reloading = reloading
         self.port = plain.localAddress?.port ?? configuration.port
         self.tlsPort = tlsPort
         self.adminPort = admin.localAddress?.port ?? configuration.adminPort
-        self.pool = workers
-        for worker in configuration.pools[0].workers {
-            _ = try await dispatcher.ask { $0.addWorker(worker.endpoint) }
-        }
+        self.modelName = configuration.models.first?.name ?? ""
     }
 
-    /// Keeps the supervised workers running until `stop`. When one cannot start at all, the others
-    /// are stopped and its error is thrown. Returns at once when there are none.
+    /// Keeps the supervised workers running until `stop`. When those of a pool cannot start at all,
+    /// its error is thrown.
     package func superviseWorkers() async throws {
-        try await pool?.run()
+        try await directory.run()
+    }
+
+    /// Reads the configuration anew and puts it in force; when it is unusable the old one stays,
+    /// which is logged and counted.
+    package func reload() async {
+        // Logged by itself.
+        try? await reloading.reload()
     }
 
     /// A token can be generated.
@@ -145,39 +140,39 @@ package final class Gateway: Sendable {
     /// workers end last.
     package func stop() async {
         core.status.drain()
-        dispatcher.perform { $0.drain() }
-        let deadline = NIODeadline.now() + .seconds(Int64(core.configuration.drainSeconds))
-        logger.notice(
-            "draining", metadata: ["seconds": "\(core.configuration.drainSeconds)"])
+        await directory.drain()
+        let seconds = core.serving.current.configuration.drainSeconds
+        let deadline = NIODeadline.now() + .seconds(Int64(seconds))
+        core.logger.notice("draining", metadata: ["seconds": "\(seconds)"])
         await drainServers(deadline: deadline)
         // Whatever uses the loops ends before they do: supervisors, preparations that outlived
-        // their clients, links; and what all these told the dispatcher, which tells the
+        // their clients, links; and what all these told the dispatchers, which tell the
         // connection loops, is done before those end.
-        await pool?.stop()
+        await directory.stop()
         try? await preparationPool.shutdownGracefully()
         await closeLinks()
-        await dispatcher.settle()
+        // Fails only on a loop that has ended, where nothing is left to be done.
+        try? await dispatchLoop.submit {}.get()
         await adminServer.close()
         for group in groups { try? await group.shutdownGracefully() }
         core.accessLog?.flush()
     }
 
     private static func adminService(
-        _ core: GatewayCore, dispatcher: DispatcherHandle, pool: SupervisedPool?
+        _ core: GatewayCore, _ configuration: GatewayConfiguration, _ directory: PoolDirectory,
+        _ reloading: Reloading
     ) throws -> AdminService {
-        let configuration = core.configuration
         let metrics = core.metrics
         return AdminService(
-            modelName: core.model.name, status: core.status,
+            serving: core.serving, status: core.status,
             metrics: { ByteBuffer(string: PrometheusText.render(metrics.registry)) },
             access: AdminAccess(
                 keys: try configuration.adminTokenFile.map { path throws(APIKeys.LoadError) in
                     try APIKeys(path: path)
                 },
                 isLoopback: configuration.adminIsLoopback),
-            control: WorkerControl(
-                dispatcher: dispatcher, pool: pool, drainSeconds: configuration.drainSeconds,
-                logger: core.logger))
+            control: AdminControl(
+                directory: directory, core: core, reload: { try await reloading.reload() }))
     }
 
     private func drainServers(deadline: NIODeadline) async {
@@ -202,19 +197,6 @@ package final class Gateway: Sendable {
         for loop in connectionLoops {
             try? await loop.eventLoop.submit { loop.onLoop?.closeLinks() }.get()
         }
-    }
-
-    /// A quarter of the hang limit passes before a silent worker gets a PING.
-    private static func links(
-        _ configuration: GatewayConfiguration
-    ) -> EngineConnectionConfiguration {
-        var links = EngineConnectionConfiguration()
-        let hang = configuration.workerHangNanoseconds
-        links.transport.keepaliveInterval = .nanoseconds(hang / 4)
-        links.transport.keepaliveTimeout = .nanoseconds(hang - hang / 4)
-        links.transport.connectTimeout = .nanoseconds(hang)
-        links.controlTimeoutNanoseconds = hang
-        return links
     }
 
     private static func server(

@@ -6,16 +6,12 @@ import NIOCore
 
 /// What all loops of a gateway share: immutable, or synchronised inside.
 struct GatewayCore: Sendable {
-    let configuration: GatewayConfiguration
-    let model: ServedModel
-    /// Nil: everybody may.
-    let keys: APIKeys?
+    let serving: ServingBox
     let preparation: ChatPreparation
     let metrics: GatewayMetrics
     let status: FleetStatus
     /// Nil: none is kept.
     let accessLog: AccessLog?
-    let engineConfiguration: EngineConnectionConfiguration
     let logger: Logger
 
     /// Monotonic.

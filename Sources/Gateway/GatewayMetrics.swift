@@ -44,6 +44,7 @@ struct GatewayMetrics: Sendable {
     private let requests: MetricFamily<RequestOutcome, Counter>
     private let finishes: MetricFamily<FinishLabel, Counter>
     private let open: Gauge
+    private let reloadSucceeded: Gauge
 
     enum FinishLabel: String, MetricLabelValue {
         case stop
@@ -81,6 +82,10 @@ struct GatewayMetrics: Sendable {
             "switchyard_finished_choices_total", "Choices by finish reason.",
             by: "finished_reason")
         open = registry.gauge("switchyard_requests_open", "Requests accepted and not ended.")
+        reloadSucceeded = registry.gauge(
+            "switchyard_config_last_reload_successful",
+            "1 when the last reload, or the start, put its configuration in force.")
+        reloadSucceeded.set(1)
         registerFleet(status)
         if let accessLog {
             registry.gauge(
@@ -128,6 +133,10 @@ struct GatewayMetrics: Sendable {
         registry.histogram(
             "vllm:request_queue_time_seconds",
             "Alias of switchyard_request_queue_time_seconds.", showing: queueTime)
+    }
+
+    func reloaded(succeeded: Bool) {
+        reloadSucceeded.set(succeeded ? 1 : 0)
     }
 
     func requestStarted() {

@@ -47,11 +47,12 @@ struct GatewayService: HTTPService {
                 keyName: keyName)
         case .models:
             Answer.send(
-                core.model.listBody, type: Answer.json, requestID: requestID, for: head,
+                core.serving.current.catalogue.listBody, type: Answer.json, requestID: requestID,
+                for: head,
                 to: stream)
         case .model(let id):
             var body = ByteBuffer()
-            try core.model.list.find(id).write(into: &body)
+            try core.serving.current.catalogue.list.find(id).write(into: &body)
             Answer.send(body, type: Answer.json, requestID: requestID, for: head, to: stream)
         case .deferredCompletion:
             throw APIError(.resourceNotFound, "There is no such deferred completion.")
@@ -61,7 +62,7 @@ struct GatewayService: HTTPService {
 
     /// The name of the key, for logs; nil where none is asked for.
     private func authorize(_ head: HTTPRequestHead) throws(APIError) -> String? {
-        guard let keys = core.keys else { return nil }
+        guard let keys = core.serving.current.keys else { return nil }
         let key = try RequestHeaders.key(
             authorization: head.fields["authorization"], apiKey: head.fields["x-api-key"])
         guard let key else {

@@ -34,9 +34,12 @@ struct GatewayCommand: AsyncParsableCommand {
     func run() async throws {
         let logger = gateway.logger()
         let directory = try DataDirectory(path: gateway.dataDir)
-        var configuration = try gateway.gatewayConfiguration(dataDirectory: directory)
-        configuration.pools[0].workers = worker.map { WorkerSettings($0.endpoint) }
-        try await GatewayProgram.run(configuration, logger: logger)
+        let workers = worker.map { WorkerSettings($0.endpoint) }
+        try await GatewayProgram.run(logger: logger) { [gateway] in
+            var configuration = try gateway.gatewayConfiguration(dataDirectory: directory)
+            configuration.pools[0].workers = workers
+            return configuration
+        }
     }
 }
 

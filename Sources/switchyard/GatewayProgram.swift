@@ -3,16 +3,21 @@ import Foundation
 import Gateway
 import Logging
 
-/// The life of a gateway process: start, ready line, signals, drain.
+/// The life of a gateway process: start, ready line, signals, reloads, drain.
 enum GatewayProgram {
     /// How often readiness is looked at until the ready line is out.
     private static let readinessInterval: Duration = .milliseconds(50)
 
-    static func run(_ configuration: GatewayConfiguration, logger: Logger) async throws {
+    /// - Parameter source: reads the configuration; called at the start and at each reload.
+    static func run(
+        logger: Logger, source: @escaping @Sendable () throws -> GatewayConfiguration
+    ) async throws {
         let signals = TerminationSignals()
+        let hangups = SignalStream([SIGHUP])
+        let configuration = try source()
         let gateway: Gateway
         do {
-            gateway = try await Gateway.start(configuration, logger: logger)
+            gateway = try await Gateway.start(configuration, source: source, logger: logger)
         } catch {
             write("switchyard: cannot start: \(error)", to: .standardError)
             throw ExitCode.software
@@ -26,6 +31,10 @@ enum GatewayProgram {
             ])
         let announcement = Task { try await announce(gateway, configuration) }
         defer { announcement.cancel() }
+        let reloading = Task {
+            for await _ in hangups.signals { await gateway.reload() }
+        }
+        defer { reloading.cancel() }
         let stopping = Task { await stopAtSignal(gateway, signals) }
         do {
             try await gateway.superviseWorkers()

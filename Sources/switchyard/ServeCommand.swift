@@ -44,18 +44,20 @@ struct ServeCommand: AsyncParsableCommand {
     func run() async throws {
         let logger = gateway.logger()
         let directory = try DataDirectory(path: gateway.dataDir)
-        var configuration = try gateway.gatewayConfiguration(dataDirectory: directory)
-        configuration.pools[0].supervised = SupervisedWorkers(
+        let supervised = SupervisedWorkers(
             commandLine: WorkerCommandLine(
                 executable: try Self.executable(), arguments: arguments,
                 socketDirectory: try directory.socketDirectory()),
             count: workers)
-        try await GatewayProgram.run(configuration, logger: logger)
+        try await GatewayProgram.run(logger: logger) { [gateway] in
+            var configuration = try gateway.gatewayConfiguration(dataDirectory: directory)
+            configuration.pools[0].supervised = supervised
+            return configuration
+        }
     }
 
     private var arguments: [String] {
-        var arguments = ["--model", gateway.model, "--engine", engine]
-        if let name = gateway.modelName { arguments += ["--model-name", name] }
+        var arguments = ["--engine", engine]
         if let slots { arguments += ["--slots", "\(slots)"] }
         arguments += ["--threads", "\(threads ?? defaultThreads)"]
         if let context { arguments += ["--context", "\(context)"] }

@@ -11,8 +11,18 @@ struct TerminationSignals: Sendable {
 
     init() {
         _ = signal(SIGPIPE, SIG_IGN)
+        signals = SignalStream([SIGTERM, SIGINT]).signals
+    }
+}
+
+/// Signals that would end the process by default, as a stream instead.
+struct SignalStream: Sendable {
+    /// Signal numbers in order of arrival; never ends by itself.
+    let signals: AsyncStream<Int32>
+
+    init(_ numbers: [Int32]) {
         let (stream, continuation) = AsyncStream.makeStream(of: Int32.self)
-        for number in [SIGTERM, SIGINT] {
+        for number in numbers {
             // The default action would end the process before the source is asked.
             _ = signal(number, SIG_IGN)
             let source = DispatchSource.makeSignalSource(

@@ -32,19 +32,30 @@ struct AdminTests {
 
     @Test func routesAreWhatTheTableSays() throws {
         let id = WorkerID(number: 7)
-        let routes: [(String, String, AdminAction.Route)] = [
+        let routes: [(String, String, AdminRoute)] = [
             ("GET", "/admin/v1/workers?x=1", .workers), ("POST", "/admin/v1/workers", .add),
             ("DELETE", "/admin/v1/workers/7", .remove(id)),
             ("POST", "/admin/v1/workers/7/drain", .drain(id)),
             ("POST", "/admin/v1/workers/7/undrain", .undrain(id)),
             ("POST", "/admin/v1/workers/7/restart", .restart(id)),
-            ("GET", "/admin/v1/pools", .pools), ("POST", "/admin/v1/pools/default/scale", .scale),
+            ("GET", "/admin/v1/pools", .pools),
+            ("POST", "/admin/v1/pools/default/scale", .scale(pool: "default")),
+            ("POST", "/admin/v1/pools/a%2Fb/swap", .swap(pool: "a/b")),
+            ("GET", "/admin/v1/models", .models), ("POST", "/admin/v1/models", .load),
+            ("DELETE", "/admin/v1/models/org%2Fm", .unload("org/m")),
+            ("PUT", "/admin/v1/splits/s", .split("s")),
+            ("DELETE", "/admin/v1/splits/s", .removeSplit("s")),
+            ("POST", "/admin/v1/reload", .reload),
         ]
         for (method, path, route) in routes {
-            #expect(try AdminAction.Route(method: method, path: path) == route)
+            #expect(try AdminRoute(method: method, path: path) == route)
         }
+        let error = #expect(throws: APIError.self) {
+            try AdminRoute(method: "PATCH", path: "/admin/v1/models")
+        }
+        #expect(error?.kind == .methodNotAllowed)
         for path in ["/admin/v2/workers", "/admin/v1", "/admin/v1/workers/7/x/y", "/admin/v1/x"] {
-            #expect(throws: APIError.self) { try AdminAction.Route(method: "GET", path: path) }
+            #expect(throws: APIError.self) { try AdminRoute(method: "GET", path: path) }
         }
     }
 

@@ -96,13 +96,14 @@ private struct Trial {
         logger.logLevel = .critical
         let (loop, status) = (group.next(), status)
         let dispatcher = DispatcherHandle(loop: loop)
-        try await loop.submit { [logger] in
-            dispatcher.install(
-                Dispatcher(
-                    loop: loop, loops: [], admission: AdmissionConfiguration(),
-                    aheadLimitTickets: 0, policy: .leastLoad, status: status,
-                    clock: MonotonicClock.now, logger: logger))
-        }.get()
+        let model = try ServedModel(ModelSettings(name: "m", path: nil), created: 0)
+        let pool = Pool(name: "p", number: 0, kind: .engine, model: model, dispatcher: dispatcher)
+        dispatcher.install { [logger, status] in
+            Dispatcher(
+                pool: pool, loop: loop, loops: [], numbers: WorkerNumbers(),
+                admission: AdmissionConfiguration(), aheadLimitTickets: 0, policy: .leastLoad,
+                status: status, clock: MonotonicClock.now, logger: logger)
+        }
         self.dispatcher = dispatcher
         supervisor = WorkerSupervisor(
             index: 0,

@@ -3,98 +3,42 @@ import HTTPTransport
 import InferenceAPI
 import InferenceTypes
 
-/// What an operator asks of the gateway.
-///
-/// | Request | Body | Answer |
-/// |---|---|---|
-/// | `GET /admin/v1/workers` | | all workers |
-/// | `POST /admin/v1/workers` | `{"endpoint":"host:port"}` | the new worker's id |
-/// | `DELETE /admin/v1/workers/ID` | | what ran there goes on elsewhere |
-/// | `POST /admin/v1/workers/ID/drain` | `{"seconds":30}` or nothing | |
-/// | `POST /admin/v1/workers/ID/undrain` | | |
-/// | `POST /admin/v1/workers/ID/restart` | as for drain | supervised workers only |
-/// | `GET /admin/v1/pools` | | how many workers are wanted |
-/// | `POST /admin/v1/pools/default/scale` | `{"workers":4}`, `"seconds"` as for drain | |
+/// What an operator asks of the gateway; `docs/operations.md` has the table of requests.
 enum AdminAction: Sendable {
     case listWorkers
-    case addWorker(HTTPEndpoint)
+    case addWorker(HTTPEndpoint, pool: String?)
     case removeWorker(WorkerID)
     case drainWorker(WorkerID, seconds: Int?)
     case undrainWorker(WorkerID)
     case restartWorker(WorkerID, seconds: Int?)
     case listPools
-    case scale(workers: Int, seconds: Int?)
+    case scale(pool: String, workers: Int, seconds: Int?)
+    case swap(pool: String, path: String, model: String?)
+    case listModels
+    case load(ModelSettings, workers: Int, arguments: [String]?)
+    case unload(model: String)
+    case split(ModelSplit)
+    case removeSplit(String)
+    case reload
 
-    /// The one pool of supervised workers.
-    static let poolName = "default"
     /// Longest drain that can be asked for.
     static let drainSecondsLimit = 86_400
 
-    /// The part of an action that method and path say.
-    enum Route: Hashable, Sendable {
-        case workers
-        case add
-        case remove(WorkerID)
-        case drain(WorkerID)
-        case undrain(WorkerID)
-        case restart(WorkerID)
-        case pools
-        case scale
-
-        init(method: String, path: String) throws(APIError) {
-            let parts = path.prefix { $0 != "?" }.split(separator: "/").dropFirst(2)
-                .map(String.init)
-            guard path.hasPrefix("/admin/v1/") else { throw Self.unknown }
-            switch (parts.first, parts.count) {
-            case ("workers", 1):
-                self = try Self.choose(method, ["GET": .workers, "POST": .add], "GET, POST")
-            case ("workers", 2):
-                let id = try Self.worker(parts[1])
-                self = try Self.choose(method, ["DELETE": .remove(id)], "DELETE")
-            case ("workers", 3):
-                let id = try Self.worker(parts[1])
-                let routes: [String: Route] = [
-                    "drain": .drain(id), "undrain": .undrain(id), "restart": .restart(id),
-                ]
-                guard let route = routes[parts[2]] else { throw Self.unknown }
-                self = try Self.choose(method, ["POST": route], "POST")
-            case ("pools", 1):
-                self = try Self.choose(method, ["GET": .pools], "GET")
-            case ("pools", 3) where parts[2] == "scale":
-                guard parts[1] == AdminAction.poolName else {
-                    throw APIError(.resourceNotFound, "There is no pool \(parts[1].prefix(64)).")
-                }
-                self = try Self.choose(method, ["POST": .scale], "POST")
-            default: throw Self.unknown
-            }
-        }
-
-        private static var unknown: APIError { APIError(.routeNotFound, "Unknown path.") }
-
-        private static func choose(
-            _ method: String, _ routes: [String: Route], _ allowed: String
-        ) throws(APIError) -> Route {
-            guard let route = routes[method] else {
-                throw .methodNotAllowed(method, allowed: allowed)
-            }
-            return route
-        }
-
-        private static func worker(_ text: String) throws(APIError) -> WorkerID {
-            guard let number = UInt32(text) else {
-                throw APIError(.invalidValue, "A worker's id is a number: \(text.prefix(64)).")
-            }
-            return WorkerID(number: number)
-        }
-    }
-
+    /// The fields of all bodies together.
     private struct Body: Decodable {
         var endpoint: String?
+        var pool: String?
         var seconds: Int?
         var workers: Int?
+        var name: String?
+        var path: String?
+        var model: String?
+        var aliases: [String]?
+        var arguments: [String]?
+        var shares: [String: Int]?
     }
 
-    init(_ route: Route, body: [UInt8]) throws(APIError) {
+    init(_ route: AdminRoute, body: [UInt8]) throws(APIError) {
         let body = try Self.decode(body)
         if let seconds = body.seconds, !(0...Self.drainSecondsLimit).contains(seconds) {
             throw APIError(
@@ -109,21 +53,56 @@ enum AdminAction: Sendable {
                     .invalidValue, "endpoint must be host:port or unix:/path.",
                     parameter: "endpoint")
             }
-            self = .addWorker(endpoint)
+            self = .addWorker(endpoint, pool: body.pool)
         case .remove(let id): self = .removeWorker(id)
         case .drain(let id): self = .drainWorker(id, seconds: body.seconds)
         case .undrain(let id): self = .undrainWorker(id)
         case .restart(let id): self = .restartWorker(id, seconds: body.seconds)
         case .pools: self = .listPools
-        case .scale:
-            guard let workers = body.workers, (0...SupervisedPool.countLimit).contains(workers)
-            else {
-                throw APIError(
-                    .invalidValue, "workers must be 0...\(SupervisedPool.countLimit).",
-                    parameter: "workers")
+        case .scale(let pool):
+            self = .scale(
+                pool: pool, workers: try Self.count(body.workers), seconds: body.seconds)
+        case .swap(let pool):
+            self = .swap(
+                pool: pool, path: try Self.require(body.path, "path"), model: body.model)
+        case .models: self = .listModels
+        case .load:
+            var model = ModelSettings(
+                name: try Self.require(body.name, "name"),
+                path: try Self.require(body.path, "path"))
+            model.aliases = body.aliases ?? []
+            self = .load(
+                model, workers: try Self.count(body.workers ?? 1), arguments: body.arguments)
+        case .unload(let model): self = .unload(model: model)
+        case .split(let name):
+            guard let shares = body.shares else {
+                throw APIError(.missingParameter, "shares is missing.", parameter: "shares")
             }
-            self = .scale(workers: workers, seconds: body.seconds)
+            // By name, as an object has no order.
+            self = .split(
+                ModelSplit(
+                    name: name,
+                    shares: shares.sorted { $0.key < $1.key }
+                        .map { ModelSplit.Share(model: $0.key, weight: $0.value) }))
+        case .removeSplit(let name): self = .removeSplit(name)
+        case .reload: self = .reload
         }
+    }
+
+    private static func require(_ text: String?, _ name: String) throws(APIError) -> String {
+        guard let text, !text.isEmpty else {
+            throw APIError(.missingParameter, "\(name) is missing.", parameter: name)
+        }
+        return text
+    }
+
+    private static func count(_ workers: Int?) throws(APIError) -> Int {
+        guard let workers, (0...SupervisedPool.countLimit).contains(workers) else {
+            throw APIError(
+                .invalidValue, "workers must be 0...\(SupervisedPool.countLimit).",
+                parameter: "workers")
+        }
+        return workers
     }
 
     private static func decode(_ bytes: [UInt8]) throws(APIError) -> Body {

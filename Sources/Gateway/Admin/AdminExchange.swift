@@ -8,14 +8,14 @@ final class AdminExchange: HTTPServerStreamReceiver {
     /// Longest body; more is 413.
     static let bodyLimitBytes = 65_536
 
-    private let action: AdminAction.Route
-    private let control: WorkerControl
+    private let action: AdminRoute
+    private let control: AdminControl
     private let stream: HTTPServerStream
     private var body: [UInt8] = []
     /// The answer is out, or nobody waits for it.
     private var isOver = false
 
-    init(action: AdminAction.Route, control: WorkerControl, stream: HTTPServerStream) {
+    init(action: AdminRoute, control: AdminControl, stream: HTTPServerStream) {
         self.action = action
         self.control = control
         self.stream = stream

@@ -6,12 +6,12 @@ import NIOCore
 /// public port cannot starve them. Probes and metrics need no token: they change nothing and show
 /// no key and no text.
 struct AdminService: HTTPService {
-    let modelName: String
+    let serving: ServingBox
     let status: FleetStatus
     /// The Prometheus text.
     let metrics: @Sendable () -> ByteBuffer
     let access: AdminAccess
-    let control: WorkerControl
+    let control: AdminControl
 
     func accept(
         _ head: HTTPRequestHead, _ stream: HTTPServerStream
@@ -20,7 +20,7 @@ struct AdminService: HTTPService {
             do {
                 try access.check(head)
                 return AdminExchange(
-                    action: try AdminAction.Route(method: head.method, path: head.path),
+                    action: try AdminRoute(method: head.method, path: head.path),
                     control: control, stream: stream)
             } catch {
                 Answer.send(error, to: stream)
@@ -62,7 +62,7 @@ struct AdminService: HTTPService {
         let numbers = status.numbers
         let state = status.isDraining ? "draining" : (status.isReady ? "ready" : "not_ready")
         var name = ByteBuffer()
-        name.writeJSONString(modelName)
+        name.writeJSONString(serving.current.catalogue.list.models.first?.id ?? "")
         return """
             {"status":"\(state)","model":\(String(buffer: name)),\
             "workers":{"known":\(numbers.workers),"ready":\(numbers.readyWorkers),\

@@ -27,11 +27,13 @@ struct ChatAnswer {
         return buffer
     }()
 
-    init(id: String, created: Int, model: ServedModel, request: ChatRequest) {
+    init(
+        id: String, created: Int, model: ServedModel, pieces: PieceTable, request: ChatRequest
+    ) {
         isStreaming = request.isStreaming
         includesUsage = request.includesUsage
         wantsLogprobs = request.sampling.topLogprobs != nil
-        pieces = model.vocabulary.pieces
+        self.pieces = pieces
         head = ChatResponseHead(
             id: id, created: created, model: model.name, systemFingerprint: model.fingerprint,
             serviceTier: request.serviceTier ?? .standard)

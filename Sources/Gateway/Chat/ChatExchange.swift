@@ -34,6 +34,7 @@ final class ChatExchange: HTTPServerStreamReceiver {
     private let head: HTTPRequestHead
     private let stream: HTTPServerStream
     private let connectionLoop: ConnectionLoop
+    let limits: ChatLimits
     private let requestID: String
     private let arrival: Instant
     /// From `x-slo-ttft-ms`: a request that has no worker by then is refused.
@@ -68,6 +69,7 @@ final class ChatExchange: HTTPServerStreamReceiver {
         self.head = head
         self.stream = stream
         self.connectionLoop = connectionLoop
+        limits = connectionLoop.core.serving.current.configuration.limits
         self.requestID = requestID
         let arrival = connectionLoop.core.clock()
         self.arrival = arrival
@@ -81,7 +83,6 @@ final class ChatExchange: HTTPServerStreamReceiver {
     }
 
     private var core: GatewayCore { connectionLoop.core }
-    private var limits: ChatLimits { core.configuration.limits }
 
     // MARK: The request
 
@@ -106,9 +107,12 @@ final class ChatExchange: HTTPServerStreamReceiver {
         phase = .preparing
         connectionLoop.preparing += 1
         let bound = NIOLoopBound(self, eventLoop: stream.eventLoop)
-        core.preparation.prepare(body, on: stream.eventLoop).whenComplete { result in
-            bound.value.preparationEnded(result)
-        }
+        let conversation =
+            RequestHeaders.conversationID(head.fields["x-grok-conv-id"])
+            ?? RequestHeaders.conversationID(head.fields["x-session-id"])
+        core.preparation.prepare(
+            body, conversation: conversation, on: stream.eventLoop
+        ).whenComplete { result in bound.value.preparationEnded(result) }
         body = ByteBuffer()
     }
 
@@ -132,13 +136,14 @@ final class ChatExchange: HTTPServerStreamReceiver {
         let request = prepared.request
         answer = ChatAnswer(
             id: Self.newAnswerID(), created: UnixClock.seconds(),
-            model: core.model, request: request)
+            model: prepared.pool.model, pieces: prepared.tokenizer.vocabulary.pieces,
+            request: request)
         choices = (0..<request.choiceCount).map { index in
             ChoiceStream(
                 ticket: connectionLoop.newTicket(), index: index, exchange: self,
-                connectionLoop: connectionLoop,
+                connectionLoop: connectionLoop, pool: prepared.pool,
                 assembler: TextAssembler(
-                    pieces: core.model.vocabulary.pieces, stops: prepared.stops,
+                    pieces: prepared.tokenizer.vocabulary.pieces, stops: prepared.stops,
                     minimumTokens: prepared.sampling.minTokens))
         }
         openChoices = choices.count
@@ -147,7 +152,26 @@ final class ChatExchange: HTTPServerStreamReceiver {
             choices,
             Submission(
                 tickets: choices.map(\.ticket), tier: request.serviceTier ?? .standard,
-                deadline: firstTokenDeadline, arrival: arrival))
+                deadline: firstTokenDeadline, arrival: arrival),
+            to: prepared.pool)
+    }
+
+    /// The pool ended, since its model was swapped or unloaded. Requests that had no token yet are
+    /// prepared anew, for the pool that serves their model's name now.
+    func poolRetired(isFresh: Bool) {
+        guard phase == .running, let prepared else { return }
+        guard isFresh, !sentTokens else {
+            return end(.failed(APIError(.draining, "The model was unloaded.")))
+        }
+        for choice in choices { choice.cancel() }
+        choices.removeAll()
+        finishReasons.removeAll()
+        phase = .preparing
+        connectionLoop.preparing += 1
+        let bound = NIOLoopBound(self, eventLoop: stream.eventLoop)
+        core.preparation.prepare(
+            prepared.request, conversation: prepared.conversation, on: stream.eventLoop
+        ).whenComplete { result in bound.value.preparationEnded(result) }
     }
 
     // MARK: What choices ask
@@ -156,7 +180,7 @@ final class ChatExchange: HTTPServerStreamReceiver {
     var isWritable: Bool { stream.isWritable }
 
     func isControl(_ token: TokenID) -> Bool {
-        core.model.vocabulary.pieces.isControl(token)
+        prepared?.tokenizer.vocabulary.pieces.isControl(token) ?? false
     }
 
     func stopString(_ index: Int) -> String { prepared?.stops.strings[index] ?? "" }
@@ -182,15 +206,17 @@ final class ChatExchange: HTTPServerStreamReceiver {
     /// Why a choice with these tokens is over; nil while it may go on. The worker's own rule
     /// (`Scheduler`), for when it could not say so any more.
     func finishReason(after tokens: [TokenID]) -> FinishReason? {
-        guard let sampling = prepared?.sampling, let last = tokens.last else { return nil }
+        guard let prepared, let last = tokens.last else { return nil }
+        let sampling = prepared.sampling
         if tokens.count > sampling.minTokens {
-            if !sampling.ignoreEndOfSequence, core.model.vocabulary.isEndOfGeneration(last) {
+            if !sampling.ignoreEndOfSequence, prepared.tokenizer.vocabulary.isEndOfGeneration(last)
+            {
                 return .endOfSequence
             }
             if sampling.stopTokens.contains(last) { return .stopToken(last) }
         }
         if let most = sampling.maxTokens, tokens.count >= most { return .maxTokens }
-        return prepared.map { $0.prompt.count + tokens.count >= core.model.contextTokens } == true
+        return prepared.prompt.count + tokens.count >= prepared.tokenizer.contextTokens
             ? .contextFull : nil
     }
 
@@ -241,6 +267,9 @@ final class ChatExchange: HTTPServerStreamReceiver {
     func choiceFailed(_ error: APIError) {
         end(.failed(error))
     }
+
+    /// Some choice brought a token.
+    private var sentTokens: Bool { firstToken != nil }
 
     private func noteTokens() {
         let now = core.clock()
@@ -330,7 +359,7 @@ final class ChatExchange: HTTPServerStreamReceiver {
         record.traceID = AccessRecord.traceID(of: head.fields["traceparent"])
         record.keyName = keyName
         record.tier = request.map { ($0.serviceTier ?? .standard).name }
-        record.model = request.map { _ in core.model.name }
+        record.model = prepared?.pool.model.name
         record.isStream = request?.isStreaming ?? false
         record.choices = request?.choiceCount ?? 0
         record.promptTokens = usage.promptTokens

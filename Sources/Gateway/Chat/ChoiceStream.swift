@@ -37,6 +37,7 @@ final class ChoiceStream: EngineStreamReceiver {
     /// Nil once ended, which breaks the cycle.
     private var exchange: ChatExchange?
     private let connectionLoop: ConnectionLoop
+    private let pool: Pool
     private var assembler: TextAssembler
     /// Entries whose tokens' text is held back by the assembler.
     private var logprobs: [TokenLogprob] = []
@@ -53,12 +54,13 @@ final class ChoiceStream: EngineStreamReceiver {
 
     init(
         ticket: TicketID, index: Int, exchange: ChatExchange, connectionLoop: ConnectionLoop,
-        assembler: TextAssembler
+        pool: Pool, assembler: TextAssembler
     ) {
         self.ticket = ticket
         self.index = index
         self.exchange = exchange
         self.connectionLoop = connectionLoop
+        self.pool = pool
         self.assembler = assembler
     }
 
@@ -84,6 +86,13 @@ final class ChoiceStream: EngineStreamReceiver {
     func refused(_ refusal: Refusal, retryAfterSeconds: Int) {
         guard let exchange = ended() else { return }
         exchange.choiceFailed(APIError(refusal, retryAfterSeconds: retryAfterSeconds))
+    }
+
+    /// Its pool has ended. Before its first token another pool may serve the request.
+    func poolRetired() {
+        let isFresh = accepted.isEmpty
+        guard let exchange = ended() else { return }
+        exchange.poolRetired(isFresh: isFresh)
     }
 
     /// Leaves its worker, which is being drained, for another one.
@@ -194,7 +203,7 @@ final class ChoiceStream: EngineStreamReceiver {
         if let reason = exchange.finishReason(after: accepted) { return end(reason, exchange) }
         // What was generated leaves no room on the worker that it would go on with.
         if status.code == .outOfRange, !accepted.isEmpty { return end(.contextFull, exchange) }
-        let limits = connectionLoop.core.configuration.limits
+        let limits = exchange.limits
         let isFirst = accepted.isEmpty
         fruitless += 1
         guard Self.isLoss(status), fruitless <= limits.retryLimit,
@@ -210,7 +219,7 @@ final class ChoiceStream: EngineStreamReceiver {
     private func requeue(_ exchange: ChatExchange) {
         state = .waiting
         exchange.choiceMoved(isResumed: !accepted.isEmpty)
-        connectionLoop.requeue(ticket)
+        connectionLoop.requeue(ticket, to: pool)
     }
 
     /// The worker is gone, or gives the request up: another one can serve it.
@@ -231,7 +240,7 @@ final class ChoiceStream: EngineStreamReceiver {
         state = .ended
         if case .running(let call) = before { call.cancel() }
         self.exchange = nil
-        connectionLoop.finish(ticket)
+        connectionLoop.finish(ticket, of: pool)
         return exchange
     }
 }

@@ -7,6 +7,12 @@ import Tokenization
 /// A chat request that can be sent to a worker: checked against the model, templated and tokenized.
 struct PreparedChat: Sendable {
     var request: ChatRequest
+    /// Which serves the request's model.
+    var pool: Pool
+    /// The pool's.
+    var tokenizer: ModelTokenizer
+    /// The conversation's name, where the client gave one in a header.
+    var conversation: String?
     var prompt: [TokenID]
     /// Everything but the seed, which differs between choices.
     var sampling: SamplingParameters
@@ -24,45 +30,64 @@ struct PreparedChat: Sendable {
 /// From a request's body to a `PreparedChat`, on a thread of its own: templates and tokenizers take
 /// milliseconds for long prompts, which no event loop can spare.
 struct ChatPreparation: Sendable {
-    let model: ServedModel
-    let limits: ChatRequestLimits
+    let serving: ServingBox
     let pool: NIOThreadPool
 
+    /// - Parameter conversation: its name, from a header; sticky where a name stands for several
+    ///   models.
     func prepare(
-        _ body: ByteBuffer, on eventLoop: any EventLoop
+        _ body: ByteBuffer, conversation: String?, on eventLoop: any EventLoop
     ) -> EventLoopFuture<Result<PreparedChat, APIError>> {
-        pool.runIfActive(eventLoop: eventLoop) { result(body) }
-    }
-
-    private func result(_ body: ByteBuffer) -> Result<PreparedChat, APIError> {
-        do {
-            return .success(try prepared(ChatCompletionRequest.decode(body, limits: limits)))
-        } catch {
-            return .failure(error)
+        pool.runIfActive(eventLoop: eventLoop) {
+            Result { () throws(APIError) in
+                let state = serving.current
+                var limits = ChatRequestLimits()
+                limits.choices = state.configuration.limits.choicesLimit
+                return try prepared(
+                    ChatCompletionRequest.decode(body, limits: limits), conversation, state)
+            }
         }
     }
 
-    private func prepared(_ request: ChatRequest) throws(APIError) -> PreparedChat {
-        guard model.answers(to: request.model) else { throw .modelNotFound(request.model) }
-        let prompt = try tokenize(request)
+    /// A request that was decoded before, for whichever pool serves its model now.
+    func prepare(
+        _ request: ChatRequest, conversation: String?, on eventLoop: any EventLoop
+    ) -> EventLoopFuture<Result<PreparedChat, APIError>> {
+        pool.runIfActive(eventLoop: eventLoop) {
+            Result { () throws(APIError) in
+                try prepared(request, conversation, serving.current)
+            }
+        }
+    }
+
+    private func prepared(
+        _ request: ChatRequest, _ conversation: String?, _ state: ServingState
+    ) throws(APIError) -> PreparedChat {
+        let pool = try state.catalogue.pool(for: request.model) {
+            request.conversationHash(named: conversation)
+        }
+        guard let tokenizer = pool.model.tokenizer else { throw .modelNotFound(request.model) }
+        let prompt = try tokenize(request, with: tokenizer)
         var sampling = request.sampling
-        try checkLength(prompt: prompt.count, sampling: &sampling)
-        for bias in sampling.logitBias where bias.token >= model.vocabulary.size {
+        try checkLength(
+            prompt: prompt.count, context: tokenizer.contextTokens, sampling: &sampling)
+        let size = tokenizer.vocabulary.size
+        for bias in sampling.logitBias where bias.token >= size {
             throw APIError(
                 .invalidValue,
-                "Token \(bias.token) is not in the vocabulary of \(model.vocabulary.size) tokens.",
+                "Token \(bias.token) is not in the vocabulary of \(size) tokens.",
                 parameter: "logit_bias")
         }
         var generator = SystemRandomNumberGenerator()
         return PreparedChat(
-            request: request, prompt: prompt, sampling: sampling, stops: try stops(of: request),
+            request: request, pool: pool, tokenizer: tokenizer, conversation: conversation,
+            prompt: prompt, sampling: sampling, stops: try stops(of: request),
             seed: request.seed ?? generator.next())
     }
 
     private func checkLength(
-        prompt: Int, sampling: inout SamplingParameters
+        prompt: Int, context: Int, sampling: inout SamplingParameters
     ) throws(APIError) {
-        let context = model.contextTokens
         // One token at least must fit behind the prompt.
         guard prompt < context else {
             throw .contextLengthExceeded(
@@ -79,11 +104,13 @@ struct ChatPreparation: Sendable {
         }
     }
 
-    private func tokenize(_ request: ChatRequest) throws(APIError) -> [TokenID] {
+    private func tokenize(
+        _ request: ChatRequest, with tokenizer: ModelTokenizer
+    ) throws(APIError) -> [TokenID] {
         do {
-            let rendered = try model.template.render(
+            let rendered = try tokenizer.template.render(
                 messages: request.messages.map(\.templateMessage))
-            return try model.vocabulary.tokenize(rendered)
+            return try tokenizer.vocabulary.tokenize(rendered)
         } catch {
             switch error {
             case .templateRefused(let reason):

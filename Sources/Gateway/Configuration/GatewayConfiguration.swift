@@ -1,5 +1,7 @@
 package import Admission
+internal import EngineProtocol
 package import HTTPTransport
+internal import NIOCore
 
 /// Everything the gateway is told. Immutable; composed by the program from flags and environment.
 package struct GatewayConfiguration: Sendable {
@@ -53,6 +55,17 @@ package struct GatewayConfiguration: Sendable {
     package init(models: [ModelSettings], pools: [PoolSettings]) {
         self.models = models
         self.pools = pools
+    }
+
+    /// How links behave: a quarter of the hang limit passes before a silent worker gets a PING.
+    var links: EngineConnectionConfiguration {
+        var links = EngineConnectionConfiguration()
+        let hang = workerHangNanoseconds
+        links.transport.keepaliveInterval = .nanoseconds(hang / 4)
+        links.transport.keepaliveTimeout = .nanoseconds(hang - hang / 4)
+        links.transport.connectTimeout = .nanoseconds(hang)
+        links.controlTimeoutNanoseconds = hang
+        return links
     }
 }
 

@@ -14,7 +14,6 @@ final class ConnectionLoop {
     let index: Int
     let eventLoop: any EventLoop
     let core: GatewayCore
-    let dispatcher: DispatcherHandle
 
     private var links: [WorkerID: WorkerLink] = [:]
     /// Choices that have a ticket, waiting or running.
@@ -26,25 +25,27 @@ final class ConnectionLoop {
     /// Requests being decoded and tokenized; bounded by `ChatLimits.preparationLimit`.
     var preparing = 0
 
-    init(index: Int, eventLoop: any EventLoop, core: GatewayCore, dispatcher: DispatcherHandle) {
+    init(index: Int, eventLoop: any EventLoop, core: GatewayCore) {
         self.index = index
         self.eventLoop = eventLoop
         self.core = core
-        self.dispatcher = dispatcher
     }
 
-    // MARK: Dispatcher's events
+    // MARK: Dispatchers' events
 
-    func handle(_ events: [DispatchEvent]) {
+    func handle(_ events: [DispatchEvent], of pool: Pool) {
         for event in events {
             switch event {
             case .granted(let ticket, let worker):
-                granted(ticket, worker)
+                granted(ticket, worker, of: pool)
             case .refused(let ticket, let refusal, let retryAfterSeconds):
                 let choice = choices.removeValue(forKey: ticket)
                 choice?.refused(refusal, retryAfterSeconds: retryAfterSeconds)
+            case .retired(let ticket):
+                choices.removeValue(forKey: ticket)?.poolRetired()
             case .workerAdded(let id, let endpoint):
-                let link = WorkerLink(id: id, endpoint: endpoint, connectionLoop: self)
+                let link = WorkerLink(
+                    id: id, endpoint: endpoint, pool: pool, connectionLoop: self)
                 links[id] = link
                 link.connect()
             case .workerEvicted(let id):
@@ -56,15 +57,14 @@ final class ConnectionLoop {
         }
     }
 
-    private func granted(_ ticket: TicketID, _ worker: WorkerID) {
+    private func granted(_ ticket: TicketID, _ worker: WorkerID, of pool: Pool) {
         guard let choice = choices[ticket] else {
             // The client went away while the grant was on its way; `finish` has been sent.
             return
         }
         guard let engine = links[worker]?.connection else {
             // The link broke while the grant was on its way; the report of it precedes this.
-            dispatcher.perform { $0.requeue(ticket) }
-            return
+            return pool.dispatcher.perform { $0.requeue(ticket) }
         }
         choice.start(on: engine, of: worker)
     }
@@ -76,19 +76,19 @@ final class ConnectionLoop {
         return TicketID(loop: index, sequence: ticketSequence)
     }
 
-    func submit(_ choices: [ChoiceStream], _ submission: Submission) {
+    func submit(_ choices: [ChoiceStream], _ submission: Submission, to pool: Pool) {
         for choice in choices { self.choices[choice.ticket] = choice }
-        dispatcher.perform { $0.submit(submission) }
+        pool.dispatcher.perform { $0.submit(submission) }
     }
 
     /// The choice's work is over, whatever the reason; its load is given back exactly once.
-    func finish(_ ticket: TicketID) {
+    func finish(_ ticket: TicketID, of pool: Pool) {
         guard choices.removeValue(forKey: ticket) != nil else { return }
-        dispatcher.perform { $0.finish(ticket) }
+        pool.dispatcher.perform { $0.finish(ticket) }
     }
 
-    func requeue(_ ticket: TicketID) {
-        dispatcher.perform { $0.requeue(ticket) }
+    func requeue(_ ticket: TicketID, to pool: Pool) {
+        pool.dispatcher.perform { $0.requeue(ticket) }
     }
 
     func add(_ exchange: ChatExchange) {
@@ -145,8 +145,8 @@ struct ConnectionLoopHandle: Sendable {
     /// On the loop only.
     var onLoop: ConnectionLoop? { box.value }
 
-    func deliver(_ events: [DispatchEvent]) {
-        eventLoop.execute { box.value?.handle(events) }
+    func deliver(_ events: [DispatchEvent], of pool: Pool) {
+        eventLoop.execute { box.value?.handle(events, of: pool) }
     }
 
     func perform(_ operation: @escaping @Sendable (ConnectionLoop) -> Void) {

@@ -23,6 +23,8 @@ enum LinkReport: Sendable {
 enum DispatchEvent: Sendable {
     case granted(TicketID, WorkerID)
     case refused(TicketID, Refusal, retryAfterSeconds: Int)
+    /// The ticket's pool has ended: another one may serve what it asks for.
+    case retired(TicketID)
     case workerAdded(WorkerID, HTTPEndpoint)
     /// Its drain time is over: what still runs there goes on elsewhere.
     case workerEvicted(WorkerID)

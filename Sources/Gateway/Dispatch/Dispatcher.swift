@@ -5,9 +5,9 @@ import Logging
 import NIOCore
 import Routing
 
-/// Decides centrally, once per request, who runs and where: the only owner of the waiting queue and
-/// of the view of the fleet. Everything here runs on the dispatcher's event loop; connection loops
-/// talk to it through `DispatcherHandle`.
+/// Decides centrally for one pool, once per request, who runs and where: the only owner of the
+/// waiting queue and of the view of the fleet. Everything here runs on the dispatchers' event loop;
+/// connection loops talk to it through `DispatcherHandle`.
 final class Dispatcher {
     /// How often waiting tickets are checked for expiry.
     static let expiryInterval: TimeAmount = .milliseconds(250)
@@ -37,7 +37,9 @@ final class Dispatcher {
     private let loop: any EventLoop
     private let loops: [ConnectionLoopHandle]
     private let clock: @Sendable () -> Instant
-    private let policy: RoutingPolicy
+    private let pool: Pool
+    private let numbers: WorkerNumbers
+    private var policy: RoutingPolicy
     private let status: FleetStatus
     private let logger: Logger
 
@@ -46,19 +48,31 @@ final class Dispatcher {
     private var rate = ServiceRate()
     private var tickets: [TicketID: Ticket] = [:]
     private var workers: [WorkerID: WorkerEntry] = [:]
-    private var nextWorkerNumber: UInt32 = 0
     /// Workers with a `drain`.
     private var draining: Set<WorkerID> = []
     /// Ready workers that are not being drained.
     private var takingWorkers = 0
     private var outbox: [[DispatchEvent]]
     private var expiryTimer: RepeatedTask?
+    /// Called once, when the first worker takes requests.
+    private var whenReady: (@Sendable () -> Void)?
+    private var retirement: Retirement?
+
+    /// The pool ends.
+    private enum Retirement {
+        /// What it has may go on until the deadline.
+        case idling(deadline: Scheduled<Void>, whenDone: @Sendable () -> Void)
+        /// Every ticket is sent back at once.
+        case over
+    }
 
     init(
-        loop: any EventLoop, loops: [ConnectionLoopHandle], admission: AdmissionConfiguration,
-        aheadLimitTickets: Int, policy: RoutingPolicy, status: FleetStatus,
-        clock: @escaping @Sendable () -> Instant, logger: Logger
+        pool: Pool, loop: any EventLoop, loops: [ConnectionLoopHandle], numbers: WorkerNumbers,
+        admission: AdmissionConfiguration, aheadLimitTickets: Int, policy: RoutingPolicy,
+        status: FleetStatus, clock: @escaping @Sendable () -> Instant, logger: Logger
     ) {
+        self.pool = pool
+        self.numbers = numbers
         self.loop = loop
         self.loops = loops
         self.clock = clock
@@ -73,6 +87,10 @@ final class Dispatcher {
     // MARK: Requests
 
     func submit(_ submission: Submission) {
+        if case .over = retirement {
+            for ticket in submission.tickets { outbox[ticket.loop].append(.retired(ticket)) }
+            return settle()
+        }
         let now = clock()
         let outcome = queue.submit(
             submission.tickets, tier: submission.tier, deadline: submission.deadline, now: now)
@@ -104,6 +122,11 @@ final class Dispatcher {
     func requeue(_ ticket: TicketID) {
         guard let entry = tickets[ticket] else { return }
         _ = fleet.release(ticket)
+        if case .over = retirement {
+            tickets[ticket] = nil
+            outbox[ticket.loop].append(.retired(ticket))
+            return settle()
+        }
         let now = clock()
         queue.requeue(
             ticket, tier: entry.tier, arrival: entry.arrival, deadline: entry.deadline, now: now)
@@ -118,8 +141,7 @@ final class Dispatcher {
     // MARK: Workers
 
     func addWorker(_ endpoint: HTTPEndpoint) -> WorkerID {
-        let id = WorkerID(number: nextWorkerNumber)
-        nextWorkerNumber += 1
+        let id = numbers.next()
         workers[id] = WorkerEntry(endpoint: endpoint, linked: loops.map { _ in false })
         // The slots are known once the first link has asked the worker.
         fleet.add(id, slots: 1)
@@ -138,6 +160,10 @@ final class Dispatcher {
         readinessChanged()
         broadcast(.workerRemoved(id))
         settle()
+    }
+
+    func removeAllWorkers() {
+        for id in workers.keys.sorted() { removeWorker(id) }
     }
 
     /// No new requests from now on; what runs has until the deadline and then goes on elsewhere.
@@ -191,7 +217,8 @@ final class Dispatcher {
         }
     }
 
-    func isKnown(_ id: WorkerID) -> Bool { workers[id] != nil }
+    /// Nil when there is no such worker.
+    func endpoint(of id: WorkerID) -> HTTPEndpoint? { workers[id]?.endpoint }
 
     /// All workers, by id.
     func workerList() -> [WorkerStatus] {
@@ -206,8 +233,8 @@ final class Dispatcher {
                     entry?.wasEverReady == true ? .lost : .connecting
                 }
             return WorkerStatus(
-                id: worker.id.number, endpoint: entry?.endpoint.text ?? "", state: state,
-                slots: worker.slots, inFlight: worker.inFlight)
+                id: worker.id.number, pool: pool.name, endpoint: entry?.endpoint.text ?? "",
+                state: state, slots: worker.slots, inFlight: worker.inFlight)
         }
     }
 
@@ -237,6 +264,51 @@ final class Dispatcher {
     private func readinessChanged() {
         takingWorkers = fleet.workers.count { $0.isReady && !$0.isDraining }
         queue.workersReady(takingWorkers > 0, now: clock())
+        guard takingWorkers > 0, let whenReady else { return }
+        self.whenReady = nil
+        whenReady()
+    }
+
+    // MARK: The pool's life
+
+    /// What a reload may change while requests run.
+    func reconfigure(admission: AdmissionConfiguration, policy: RoutingPolicy) {
+        queue.configuration = admission
+        self.policy = policy
+        settle()
+    }
+
+    /// Calls once, as soon as a worker takes requests.
+    func notifyWhenReady(_ operation: @escaping @Sendable () -> Void) {
+        whenReady = operation
+        readinessChanged()
+    }
+
+    /// Nobody is sent here any more. What waits or runs has until the deadline, and then goes back
+    /// to its requests, as does whatever still comes. `whenDone` is called when nothing is left.
+    func retire(seconds: Int, whenDone: @escaping @Sendable () -> Void) {
+        guard retirement == nil else { return }
+        whenReady = nil
+        let bound = NIOLoopBound(self, eventLoop: loop)
+        let deadline = loop.scheduleTask(in: .seconds(Int64(seconds))) {
+            bound.value.endRetirement()
+        }
+        retirement = .idling(deadline: deadline, whenDone: whenDone)
+        settle()
+    }
+
+    private func endRetirement() {
+        guard case .idling(let deadline, let whenDone) = retirement else { return }
+        deadline.cancel()
+        retirement = .over
+        for ticket in queue.removeAll() {
+            tickets[ticket] = nil
+            outbox[ticket.loop].append(.retired(ticket))
+        }
+        // What runs comes back as `requeue`, and is sent back then.
+        for id in workers.keys.sorted() { broadcast(.workerEvicted(id)) }
+        settle()
+        whenDone()
     }
 
     // MARK: Placing
@@ -265,14 +337,12 @@ final class Dispatcher {
     /// Ends every operation: one message per connection loop, the published numbers, the timer.
     private func settle() {
         completeDrains()
+        if case .idling = retirement, tickets.isEmpty { return endRetirement() }
         for index in outbox.indices where !outbox[index].isEmpty {
-            loops[index].deliver(outbox[index])
+            loops[index].deliver(outbox[index], of: pool)
             outbox[index].removeAll(keepingCapacity: true)
         }
-        status.publish(
-            FleetStatus.Numbers(
-                waiting: queue.count, inFlight: fleet.inFlight, readyWorkers: takingWorkers,
-                readySlots: fleet.readySlots, workers: fleet.count))
+        publish()
         if queue.isEmpty {
             expiryTimer?.cancel()
             expiryTimer = nil
@@ -282,6 +352,14 @@ final class Dispatcher {
                 initialDelay: Self.expiryInterval, delay: Self.expiryInterval
             ) { _ in bound.value.expire() }
         }
+    }
+
+    private func publish() {
+        if case .over = retirement { return }
+        status.publish(
+            FleetStatus.Numbers(
+                waiting: queue.count, inFlight: fleet.inFlight, readyWorkers: takingWorkers,
+                readySlots: fleet.readySlots, workers: fleet.count), of: pool.number)
     }
 
     private func expire() {
@@ -300,9 +378,9 @@ struct DispatcherHandle: Sendable {
         self.dispatcher = NIOLoopBoundBox.makeEmptyBox(valueType: Dispatcher.self, eventLoop: loop)
     }
 
-    /// Called once, on the dispatcher's loop, before any request arrives.
-    func install(_ dispatcher: Dispatcher) {
-        self.dispatcher.value = dispatcher
+    /// Called once, before anything else: the dispatcher is made on its loop.
+    func install(_ make: @escaping @Sendable () -> Dispatcher) {
+        loop.execute { dispatcher.value = make() }
     }
 
     /// Runs on the dispatcher's loop, in order of the calls from one thread.

@@ -1,7 +1,7 @@
 import Admission
 import Synchronization
 
-/// The dispatcher's numbers, published for probes and metrics on other threads.
+/// The dispatchers' numbers, published for probes and metrics on other threads.
 ///
 /// A lock, since a reader must see one consistent set of numbers; written once per dispatcher
 /// operation, read a few times a second.
@@ -12,6 +12,14 @@ final class FleetStatus: Sendable {
         var readyWorkers = 0
         var readySlots = 0
         var workers = 0
+
+        static func + (left: Numbers, right: Numbers) -> Numbers {
+            Numbers(
+                waiting: left.waiting + right.waiting, inFlight: left.inFlight + right.inFlight,
+                readyWorkers: left.readyWorkers + right.readyWorkers,
+                readySlots: left.readySlots + right.readySlots,
+                workers: left.workers + right.workers)
+        }
     }
 
     struct Refusals: Sendable {
@@ -22,12 +30,28 @@ final class FleetStatus: Sendable {
         var draining: UInt64 = 0
     }
 
-    private let state = Mutex<(numbers: Numbers, refusals: Refusals, isDraining: Bool)>(
-        (Numbers(), Refusals(), false))
+    private struct State {
+        /// By the pool's number.
+        var pools: [Int: Numbers] = [:]
+        var refusals = Refusals()
+        var isDraining = false
 
-    func publish(_ numbers: Numbers) {
-        state.withLock { $0.numbers = numbers }
+        /// A sum does not depend on the order.
+        var total: Numbers { pools.values.reduce(Numbers(), +) }
     }
+
+    private let state = Mutex(State())
+
+    func publish(_ numbers: Numbers, of pool: Int) {
+        state.withLock { $0.pools[pool] = numbers }
+    }
+
+    /// The pool is gone.
+    func forget(pool: Int) {
+        state.withLock { $0.pools[pool] = nil }
+    }
+
+    func numbers(of pool: Int) -> Numbers { state.withLock { $0.pools[pool] ?? Numbers() } }
 
     func refused(_ refusal: Refusal) {
         state.withLock {
@@ -45,10 +69,11 @@ final class FleetStatus: Sendable {
         state.withLock { $0.isDraining = true }
     }
 
-    var numbers: Numbers { state.withLock { $0.numbers } }
+    /// Of all pools together.
+    var numbers: Numbers { state.withLock { $0.total } }
     var refusals: Refusals { state.withLock { $0.refusals } }
     var isDraining: Bool { state.withLock { $0.isDraining } }
 
     /// A token can be generated: some worker is ready and the gateway takes requests.
-    var isReady: Bool { state.withLock { $0.numbers.readyWorkers > 0 && !$0.isDraining } }
+    var isReady: Bool { state.withLock { $0.total.readyWorkers > 0 && !$0.isDraining } }
 }

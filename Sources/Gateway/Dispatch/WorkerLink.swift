@@ -24,6 +24,7 @@ final class WorkerLink {
     /// Set while calls may be made.
     private(set) var connection: EngineConnection?
 
+    private let pool: Pool
     private unowned let connectionLoop: ConnectionLoop
     private var backoff = WorkerLink.backoffInitial
     private var isClosed = false
@@ -33,8 +34,9 @@ final class WorkerLink {
     private var slots = 1
     private var healthTimer: RepeatedTask?
 
-    init(id: WorkerID, endpoint: HTTPEndpoint, connectionLoop: ConnectionLoop) {
+    init(id: WorkerID, endpoint: HTTPEndpoint, pool: Pool, connectionLoop: ConnectionLoop) {
         self.id = id
+        self.pool = pool
         self.endpoint = endpoint
         self.connectionLoop = connectionLoop
     }
@@ -45,7 +47,7 @@ final class WorkerLink {
         let bound = NIOLoopBound(self, eventLoop: connectionLoop.eventLoop)
         EngineConnection.connect(
             to: endpoint, on: connectionLoop.eventLoop,
-            configuration: connectionLoop.core.engineConfiguration
+            configuration: connectionLoop.core.serving.current.configuration.links
         ).whenComplete { result in
             switch result {
             case .success(let connection): bound.value.connected(connection.value)
@@ -82,7 +84,7 @@ final class WorkerLink {
         connection: EngineConnection, model: EngineModelInfo, server: EngineServerInfo
     ) {
         guard !isClosed, connection.isOpen else { return }
-        if let reason = connectionLoop.core.model.mismatch(with: model) {
+        if let reason = pool.model.mismatch(with: model) {
             connectionLoop.core.logger.error(
                 "worker serves another model",
                 metadata: ["worker": "\(id.number)", "reason": "\(reason)"])
@@ -93,7 +95,7 @@ final class WorkerLink {
         checkHealth()
         let bound = NIOLoopBound(self, eventLoop: connectionLoop.eventLoop)
         let interval = TimeAmount.nanoseconds(
-            connectionLoop.core.configuration.healthIntervalNanoseconds)
+            connectionLoop.core.serving.current.configuration.healthIntervalNanoseconds)
         healthTimer = connectionLoop.eventLoop.scheduleRepeatedTask(
             initialDelay: interval, delay: interval
         ) { _ in bound.value.checkHealth() }
@@ -173,6 +175,6 @@ final class WorkerLink {
 
     private func report(_ report: LinkReport) {
         let (id, index) = (id, connectionLoop.index)
-        connectionLoop.dispatcher.perform { $0.report(report, of: id, from: index) }
+        pool.dispatcher.perform { $0.report(report, of: id, from: index) }
     }
 }

@@ -14,6 +14,7 @@ struct WorkerStatus: Hashable, Sendable, Encodable {
 
     /// `WorkerID.number`; never used again by this gateway.
     var id: UInt32
+    var pool: String
     /// `unix:/path` or `host:port`.
     var endpoint: String
     var state: State
@@ -24,7 +25,7 @@ struct WorkerStatus: Hashable, Sendable, Encodable {
     var process: WorkerProcessStatus?
 
     enum CodingKeys: String, CodingKey {
-        case id, endpoint, state, slots, process
+        case id, pool, endpoint, state, slots, process
         case inFlight = "in_flight"
     }
 }

@@ -1,14 +1,16 @@
 import InferenceTypes
 import Logging
 
-/// The worker processes of one gateway: as many as asked for, each with a supervisor. Their number
+/// The worker processes of one pool: as many as asked for, each with a supervisor. Their number
 /// changes while traffic flows: a new one takes requests when it is ready, one too many is drained
 /// before it ends.
 actor SupervisedPool {
-    /// Most processes of one gateway.
+    /// Most processes of one pool.
     static let countLimit = 256
 
     private let commandLine: WorkerCommandLine
+    /// `Pool.number`.
+    private let pool: Int
     private let dispatcher: DispatcherHandle
     private let logger: Logger
     /// By number. Those that are about to end are in `retiring` as well.
@@ -21,9 +23,11 @@ actor SupervisedPool {
     private var running: CheckedContinuation<Void, any Error>?
 
     init(
-        commandLine: WorkerCommandLine, count: Int, dispatcher: DispatcherHandle, logger: Logger
+        commandLine: WorkerCommandLine, pool: Int, count: Int, dispatcher: DispatcherHandle,
+        logger: Logger
     ) {
         self.commandLine = commandLine
+        self.pool = pool
         self.dispatcher = dispatcher
         self.logger = logger
         initialCount = count
@@ -94,7 +98,8 @@ actor SupervisedPool {
         let index = nextIndex
         nextIndex += 1
         let supervisor = WorkerSupervisor(
-            index: index, commandLine: commandLine, dispatcher: dispatcher, logger: logger)
+            index: index, pool: pool, commandLine: commandLine, dispatcher: dispatcher,
+            logger: logger)
         supervisors[index] = supervisor
         Task {
             do {

@@ -2,7 +2,7 @@
 package struct WorkerCommandLine: Hashable, Sendable {
     /// The program to run: this binary itself.
     package var executable: String
-    /// Everything after the subcommand, except `--listen`, which the supervisor adds.
+    /// Everything after the subcommand, except the model and `--listen`, which are added.
     package var arguments: [String]
     /// Where the workers' sockets live; made with mode 0700.
     package var socketDirectory: String
@@ -13,9 +13,18 @@ package struct WorkerCommandLine: Hashable, Sendable {
         self.socketDirectory = socketDirectory
     }
 
+    /// The same for workers of that model.
+    func serving(_ model: ModelSettings) -> WorkerCommandLine {
+        var line = self
+        line.arguments =
+            (model.path.map { ["--model", $0] } ?? [])
+            + ["--model-name", model.name] + arguments
+        return line
+    }
+
     /// `--listen` for one life of one worker. A new path for each life: a dying process may still
     /// hold, or remove, the old one.
-    func listenAddress(worker: Int, life: Int) -> String {
-        "\(socketDirectory)/worker-\(worker)-\(life).sock"
+    func listenAddress(pool: Int, worker: Int, life: Int) -> String {
+        "\(socketDirectory)/worker-\(pool)-\(worker)-\(life).sock"
     }
 }

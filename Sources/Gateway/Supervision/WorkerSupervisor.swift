@@ -22,6 +22,7 @@ actor WorkerSupervisor {
     }
 
     private let index: Int
+    private let pool: Int
     private let commandLine: WorkerCommandLine
     private let dispatcher: DispatcherHandle
     private let logger: Logger
@@ -39,10 +40,12 @@ actor WorkerSupervisor {
     private(set) var restarts = 0
 
     init(
-        index: Int, commandLine: WorkerCommandLine, dispatcher: DispatcherHandle, logger: Logger,
+        index: Int, pool: Int = 0, commandLine: WorkerCommandLine, dispatcher: DispatcherHandle,
+        logger: Logger,
         backoffInitial: Duration = backoffInitial, exitLimit: Duration = exitLimit
     ) {
         self.index = index
+        self.pool = pool
         self.commandLine = commandLine
         self.dispatcher = dispatcher
         self.logger = logger
@@ -131,7 +134,7 @@ actor WorkerSupervisor {
     }
 
     private func runOnce(life: Int) async throws -> (wasReady: Bool, status: Int32) {
-        let path = commandLine.listenAddress(worker: index, life: life)
+        let path = commandLine.listenAddress(pool: pool, worker: index, life: life)
         let process = try WorkerProcess(
             executable: commandLine.executable,
             arguments: ["worker", "--lifeline", "--listen", "unix:\(path)"]

@@ -21,6 +21,11 @@ package final class TLSServerContext: Sendable {
         context.withLock { $0 = fresh }
     }
 
+    /// Reads both files, to see whether `reload` would succeed.
+    package func check() throws(TLSError) {
+        _ = try Self.load(files)
+    }
+
     var current: NIOSSLContext { context.withLock { $0 } }
 
     /// TLS 1.2 with forward secrecy and authenticated encryption, or newer: what RFC 9113 §9.2

@@ -1,0 +1,84 @@
+import Foundation
+import InferenceAPI
+import InferenceTypes
+
+/// The part of an `AdminAction` that method and path say.
+enum AdminRoute: Hashable, Sendable {
+    case workers
+    case add
+    case remove(WorkerID)
+    case drain(WorkerID)
+    case undrain(WorkerID)
+    case restart(WorkerID)
+    case pools
+    case scale(pool: String)
+    case swap(pool: String)
+    case models
+    case load
+    case unload(String)
+    case split(String)
+    case removeSplit(String)
+    case reload
+
+    init(method: String, path: String) throws(APIError) {
+        guard path.hasPrefix("/admin/v1/") else { throw Self.unknown }
+        let parts = path.prefix { $0 != "?" }.split(separator: "/").dropFirst(2)
+            .map { String($0).removingPercentEncoding ?? String($0) }
+        switch (parts.first, parts.count) {
+        case ("workers", 1):
+            self = try Self.choose(method, ["GET": .workers, "POST": .add])
+        case ("workers", 2):
+            self = try Self.choose(method, ["DELETE": .remove(Self.worker(parts[1]))])
+        case ("workers", 3):
+            let id = try Self.worker(parts[1])
+            self = try Self.choose(
+                method, parts[2],
+                [
+                    "drain": .drain(id), "undrain": .undrain(id),
+                    "restart": .restart(id),
+                ])
+        case ("pools", 1):
+            self = try Self.choose(method, ["GET": .pools])
+        case ("pools", 3):
+            self = try Self.choose(
+                method, parts[2],
+                ["scale": .scale(pool: parts[1]), "swap": .swap(pool: parts[1])])
+        case ("models", 1):
+            self = try Self.choose(method, ["GET": .models, "POST": .load])
+        case ("models", 2):
+            self = try Self.choose(method, ["DELETE": .unload(parts[1])])
+        case ("splits", 2):
+            self = try Self.choose(
+                method, ["PUT": .split(parts[1]), "DELETE": .removeSplit(parts[1])])
+        case ("reload", 1):
+            self = try Self.choose(method, ["POST": .reload])
+        default: throw Self.unknown
+        }
+    }
+
+    private static var unknown: APIError { APIError(.routeNotFound, "Unknown path.") }
+
+    private static func choose(
+        _ method: String, _ routes: [String: AdminRoute]
+    ) throws(APIError) -> AdminRoute {
+        guard let route = routes[method] else {
+            throw .methodNotAllowed(
+                method, allowed: routes.keys.sorted().joined(separator: ", "))
+        }
+        return route
+    }
+
+    private static func choose(
+        _ method: String, _ verb: String, _ routes: [String: AdminRoute]
+    ) throws(APIError) -> AdminRoute {
+        guard let route = routes[verb] else { throw unknown }
+        return try choose(method, ["POST": route])
+    }
+
+    private static func worker(_ text: String) throws(APIError) -> WorkerID {
+        guard let number = UInt32(text) else {
+            throw APIError(.invalidValue, "A worker's id is a number: \(text.prefix(64)).")
+        }
+        return WorkerID(number: number)
+    }
+}

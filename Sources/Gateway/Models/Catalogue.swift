@@ -1,0 +1,69 @@
+import InferenceAPI
+import InferenceTypes
+import NIOCore
+
+/// What clients can ask for, and which pool serves it. Immutable; replaced whole.
+struct Catalogue: Sendable {
+    private enum Target {
+        case pool(Pool)
+        /// Each with the sum of the weights up to and with its own.
+        case split(name: String, [(pool: Pool, upTo: UInt64)])
+    }
+
+    /// Looked up only.
+    private let targets: [String: Target]
+    let list: ModelList
+    /// The answer to `GET /v1/models`.
+    let listBody: ByteBuffer
+
+    /// - Parameter pools: by model.
+    init(models: [ModelSettings], splits: [ModelSplit], pools: [String: Pool]) {
+        var targets: [String: Target] = [:]
+        var descriptions: [ModelDescription] = []
+        for model in models {
+            guard let pool = pools[model.name] else { continue }
+            for name in [model.name] + model.aliases { targets[name] = .pool(pool) }
+            descriptions.append(
+                ModelDescription(
+                    id: model.name, aliases: model.aliases, created: pool.model.created,
+                    ownedBy: "switchyard"))
+        }
+        for split in splits {
+            var sum: UInt64 = 0
+            var shares: [(pool: Pool, upTo: UInt64)] = []
+            for share in split.shares {
+                guard let pool = pools[share.model] else { continue }
+                sum += UInt64(share.weight)
+                shares.append((pool, sum))
+            }
+            guard let first = shares.first else { continue }
+            targets[split.name] = .split(name: split.name, shares)
+            descriptions.append(
+                ModelDescription(
+                    id: split.name, created: first.pool.model.created, ownedBy: "switchyard"))
+        }
+        self.targets = targets
+        list = ModelList(descriptions)
+        var body = ByteBuffer()
+        list.write(into: &body)
+        listBody = body
+    }
+
+    /// The pool for a request. The same conversation gets the same share of a split; when shares
+    /// change, as few conversations move as possible: those at the borders.
+    ///
+    /// - Parameter conversation: asked for only where a split needs it.
+    /// Throws `modelNotFound`.
+    func pool(for name: String, conversation: () -> UInt64) throws(APIError) -> Pool {
+        switch targets[name] {
+        case .pool(let pool): return pool
+        case .split(let name, let shares):
+            let sum = shares[shares.count - 1].upTo
+            let drawn = SeededGenerator.value(
+                seed: StableHash.of(name), counter: conversation())
+            let place = drawn.multipliedFullWidth(by: sum).high
+            return (shares.first { place < $0.upTo } ?? shares[shares.count - 1]).pool
+        case nil: throw .modelNotFound(name)
+        }
+    }
+}
