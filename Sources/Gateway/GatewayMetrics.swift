@@ -84,7 +84,7 @@ struct GatewayMetrics: Sendable {
         open = registry.gauge("switchyard_requests_open", "Requests accepted and not ended.")
         reloadSucceeded = registry.gauge(
             "switchyard_config_last_reload_successful",
-            "1 when the last reload, or the start, put its configuration in force.")
+            "Whether the last reload, or the start, put its configuration in force (1 or 0).")
         reloadSucceeded.set(1)
         registerFleet(status)
         if let accessLog {

@@ -9,6 +9,8 @@ struct Switchyard: AsyncParsableCommand {
         version: "0.1.0",
         subcommands: [
             ServeCommand.self, GatewayCommand.self, WorkerCommand.self, WorkersCommand.self,
+            PoolsCommand.self, ModelsCommand.self,
+            ReloadCommand.self,
             QuantizeCommand.self,
         ])
 }

@@ -77,9 +77,10 @@ def test_workers_come_and_go_at_run_time(launch):
         assert workers(gateway, "add", second.address).stdout == "worker 1\n"
         gateway.wait_for_workers(2)
         table = workers(gateway, "list").stdout.splitlines()
-        assert table[0].split() == ["ID", "STATE", "IN", "FLIGHT", "SLOTS", "PROCESS", "PID",
-                                    "RESTARTS", "ENDPOINT"]
-        assert table[2].split() == ["1", "ready", "0", "4", "-", "-", "-", second.address]
+        assert table[0].split() == ["ID", "POOL", "STATE", "IN", "FLIGHT", "SLOTS", "PROCESS",
+                                    "PID", "RESTARTS", "ENDPOINT"]
+        assert table[2].split() == ["1", "default", "ready", "0", "4", "-", "-", "-",
+                                    second.address]
         workers(gateway, "remove", "0")
         assert [one["endpoint"] for one in listed(gateway)] == [second.address]
         done = workers(gateway, "scale", "3", check=False)

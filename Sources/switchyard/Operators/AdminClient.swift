@@ -29,6 +29,13 @@ struct AdminClient: ParsableArguments {
         return answer
     }
 
+    /// A name as part of a path.
+    static func encoded(_ name: String) -> String {
+        var allowed = CharacterSet.alphanumerics
+        allowed.insert(charactersIn: "-._~")
+        return name.addingPercentEncoding(withAllowedCharacters: allowed) ?? name
+    }
+
     private func token() throws -> String? {
         let environment = ProcessInfo.processInfo.environment
         guard let tokenFile = tokenFile ?? environment["SWITCHYARD_ADMIN_TOKEN_FILE"] else {

@@ -32,11 +32,13 @@ struct WorkersCommand: AsyncParsableCommand {
             abstract: "Add a worker that runs on its own.")
         @OptionGroup var client: AdminClient
         @Argument(help: "host:port or unix:/path.") var endpoint: String
+        @Option(help: "Its pool, where there are several.") var pool: String?
 
         func run() async throws {
             struct Added: Decodable { var id: UInt32 }
-            let answer = try await client.ask(
-                "POST", "/admin/v1/workers", body: ["endpoint": endpoint])
+            var body = ["endpoint": endpoint]
+            body["pool"] = pool
+            let answer = try await client.ask("POST", "/admin/v1/workers", body: body)
             Output.line("worker \(try JSONDecoder().decode(Added.self, from: answer).id)")
         }
     }
@@ -97,11 +99,13 @@ struct WorkersCommand: AsyncParsableCommand {
         @Argument(help: "How many there shall be.") var workers: Int
         @Option(help: "The drain's deadline. Default: the gateway's --drain-seconds.")
         var seconds: Int?
+        @Option(help: "The pool.") var pool = "default"
 
         func run() async throws {
             var body = ["workers": workers]
-            if let seconds { body["seconds"] = seconds }
-            _ = try await client.ask("POST", "/admin/v1/pools/default/scale", body: body)
+            body["seconds"] = seconds
+            _ = try await client.ask(
+                "POST", "/admin/v1/pools/\(AdminClient.encoded(pool))/scale", body: body)
         }
     }
 
@@ -123,6 +127,7 @@ struct WorkerTable {
 
     private struct Worker: Decodable {
         var id: UInt32
+        var pool: String
         var endpoint: String
         var state: String
         var slots: Int
@@ -141,22 +146,19 @@ struct WorkerTable {
     init(_ json: Data) throws {
         let answer = try JSONDecoder().decode(Answer.self, from: json)
         var rows = [
-            ["ID", "STATE", "IN FLIGHT", "SLOTS", "PROCESS", "PID", "RESTARTS", "ENDPOINT"]
+            ["ID", "POOL", "STATE", "IN FLIGHT", "SLOTS", "PROCESS", "PID", "RESTARTS", "ENDPOINT"]
         ]
         for worker in answer.workers {
             rows.append(
-                ["\(worker.id)", worker.state, "\(worker.in_flight)", "\(worker.slots)"]
-                    + Self.cells(worker.process) + [worker.endpoint])
+                [
+                    "\(worker.id)", worker.pool, worker.state, "\(worker.in_flight)",
+                    "\(worker.slots)",
+                ] + Self.cells(worker.process) + [worker.endpoint])
         }
         for process in answer.starting {
-            rows.append(["-", "starting", "0", "-"] + Self.cells(process) + ["-"])
+            rows.append(["-", "-", "starting", "0", "-"] + Self.cells(process) + ["-"])
         }
-        let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
-        lines = rows.map { row in
-            zip(row, widths).map { cell, width in
-                cell.padding(toLength: width, withPad: " ", startingAt: 0)
-            }.joined(separator: "  ").trimmingCharacters(in: .whitespaces)
-        }
+        lines = TextTable(rows).lines
     }
 
     private static func cells(_ process: Process?) -> [String] {
