@@ -361,6 +361,37 @@ def test_without_any_worker_a_stream_ends_with_a_clear_error(launch, worker):
     assert found.finish == [None]
 
 
+def test_a_death_at_every_token_under_a_grammar(launch):
+    """The real model, whose grammar is rebuilt from what was generated: whatever the worker's
+    death cuts, the text matches the grammar. What went before the death is not changed."""
+    server = launch("--slots", "4", "--threads", "1", "--workers", "2", "--model-name",
+                    "smollm2", "--worker-argument=--no-prefix-reuse").wait_ready()
+    server.wait_for_workers(2)
+    grammar = r"""root ::= "[" item (", " item){14} "]"
+item ::= "\"" [a-z]{3} "\"" """
+    each = body("List ten short words.", max_tokens=200, temperature=1, seed=5, logprobs=True,
+                response_format={"type": "grammar", "grammar": grammar})
+    expected = read(server.url, each)
+    pattern = r'\["[a-z]{3}"(, "[a-z]{3}"){14}\]'
+    assert expected.finish == ["stop"] and re.fullmatch(pattern, expected.text[0])
+    count = len(expected.tokens[0])
+    assert count >= 40
+    for index in range(1, count, 5):
+        killed = []
+
+        def kill(tokens):
+            if tokens >= index and not killed:
+                killed.append(busy_worker(server))
+                os.kill(killed[0], signal.SIGKILL)
+
+        found = read(server.url, each, kill)
+        assert killed and found.error is None and found.finish == ["stop"]
+        assert re.fullmatch(pattern, found.text[0]), (index, found.text)
+        assert found.tokens[0][:index] == expected.tokens[0][:index]
+        assert found.usage["completion_tokens"] in (len(found.tokens[0]), len(found.tokens[0]) + 1)
+        server.wait_for_workers(2)
+
+
 # How far the distributions of one context may lie apart when it was computed in other pieces, as
 # their total variation over the listed tokens. Measured 0.04 with AVX-512 kernels.
 RESUMED_GAP = 0.25

@@ -1,5 +1,6 @@
 """The stock openai client, streaming and not, and everything that chat completions take."""
 
+import json
 import math
 
 import httpx
@@ -158,6 +159,30 @@ def test_models(client):
         client.models.retrieve("nothing")
 
 
+@pytest.mark.parametrize("fields", [{"temperature": 1, "seed": 3}, {}])
+def test_json_objects_are_enforced(client, fields):
+    choice = client.chat.completions.create(**{**body(
+        "Write a JSON object that describes a cat.", max_tokens=300,
+        response_format={"type": "json_object"}), **fields}).choices[0]
+    if choice.finish_reason == "stop":
+        assert isinstance(json.loads(choice.message.content), dict)
+    else:
+        assert choice.message.content.startswith("{")
+
+
+def test_a_grammar_is_enforced_or_refused(client):
+    def ask(grammar):
+        return client.chat.completions.create(**body(
+            "Say something.", max_tokens=20,
+            response_format={"type": "grammar", "grammar": grammar})).choices[0]
+
+    choice = ask('root ::= ("red" | "green") "-"{3}')
+    assert choice.message.content in ("red---", "green---") and choice.finish_reason == "stop"
+    with pytest.raises(openai.BadRequestError) as error:
+        ask("root ::= nothing")
+    assert "nothing" in error.value.message
+
+
 @pytest.mark.parametrize("fields, param", [
     ({"messages": []}, "messages"),
     ({"temperature": 3}, "temperature"),
@@ -166,7 +191,7 @@ def test_models(client):
     ({"stop": ["x"] * 17}, "stop"),
     ({"top_logprobs": 3}, "top_logprobs"),
     ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "tools"),
-    ({"response_format": {"type": "json_object"}}, "response_format"),
+    ({"response_format": {"type": "json_schema"}}, "response_format"),
     ({"messages": [{"role": "user", "content": [
         {"type": "image_url", "image_url": {"url": "x"}}]}]}, "messages[0].content[0].type"),
     ({"max_tokens": -1}, "max_tokens"),

@@ -287,27 +287,41 @@ struct ChatRequestDecoder {
         throw DecodeFailure(.unsupported, message, at: start)
     }
 
-    private enum TypeField: String, CaseIterable {
+    private enum FormatField: String, CaseIterable {
         case type
+        case grammar
     }
 
-    private static let typeField = JSONKeyTable<TypeField>()
+    private static let formatFields = JSONKeyTable<FormatField>()
 
-    /// Trap 19: what cannot be enforced is refused, never ignored.
+    /// Trap 19: what cannot be enforced is refused, never ignored. `grammar` is Fireworks' form.
     private mutating func decodeResponseFormat() throws(DecodeFailure) {
         let start = try reader.beginObject()
-        var hasType = false
-        while try reader.nextField(in: Self.typeField) != nil {
-            hasType = true
-            switch try reader.string() {
-            case "text": break
-            case "json_object", "json_schema":
-                throw reader.unsupported("JSON output is not supported yet.")
-            default:
-                throw reader.refusal(.invalidValue, "Expected 'text'.")
+        var type: String?
+        var grammar: String?
+        while let field = try reader.nextField(in: Self.formatFields) {
+            switch field {
+            case .grammar: grammar = try reader.string(limitBytes: limits.grammarBytes)
+            case .type:
+                type = try reader.string()
+                switch type {
+                case "text", "json_object", "grammar": break
+                case "json_schema":
+                    throw reader.unsupported("JSON schemas are not supported yet.")
+                default:
+                    throw reader.refusal(
+                        .invalidValue, "Expected 'text', 'json_object' or 'grammar'.")
+                }
             }
         }
-        guard hasType else { throw Self.missing("type", at: start) }
+        switch type {
+        case nil: throw Self.missing("type", at: start)
+        case "json_object": request.sampling.grammar = JSONGrammar.object
+        case "grammar":
+            guard let grammar, !grammar.isEmpty else { throw Self.missing("grammar", at: start) }
+            request.sampling.grammar = grammar
+        default: break
+        }
     }
 
     private enum SearchField: String, CaseIterable {

@@ -11,6 +11,8 @@ package struct ChatRequestLimits: Hashable, Sendable {
     /// Bytes of one stop string: what may be held back from the client.
     package var stopStringBytes: Int = 256
     package var logitBiases: Int = 4_096
+    /// Bytes of a GBNF grammar.
+    package var grammarBytes: Int = 65_536
     package var topLogprobs: Int = 20
     /// Bytes of a name, an id or a key.
     package var nameBytes: Int = 512

@@ -190,12 +190,15 @@ import Testing
         #expect(try decode("").sampling.maxTokens == nil)
     }
 
-    @Test func trap19_unenforceableFormatsAreRefused() {
-        for type in ["json_object", "json_schema"] {
-            let error = #expect(throws: APIError.self) {
-                _ = try decode(#""response_format":{"type":"\#(type)"}"#)
-            }
-            #expect(error?.kind == .unsupported)
+    @Test func trap19_unenforceableFormatsAreRefused() throws {
+        let error = #expect(throws: APIError.self) {
+            _ = try decode(#""response_format":{"type":"json_schema"}"#)
         }
+        #expect(error?.kind == .unsupported)
+        let object = try decode(#""response_format":{"type":"json_object"}"#)
+        #expect(object.sampling.grammar?.hasPrefix("root ::= object") == true)
+        let own = try decode(#""response_format":{"grammar":"root ::= \"a\"","type":"grammar"}"#)
+        #expect(own.sampling.grammar == "root ::= \"a\"")
+        #expect(try decode(#""response_format":{"type":"text"}"#).sampling.grammar == nil)
     }
 }

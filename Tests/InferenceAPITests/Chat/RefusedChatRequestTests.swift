@@ -237,8 +237,11 @@ import Testing
         with(#""function_call":{"name":"f"}"#, "function_call", "unsupported_parameter"),
         with(#""parallel_tool_calls":"no""#, "parallel_tool_calls", "invalid_type"),
         with(
-            #""response_format":{"type":"json_object"}"#, "response_format.type",
-            "unsupported_parameter"),
+            #""response_format":{"type":"grammar"}"#, "response_format.grammar",
+            "missing_required_parameter"),
+        with(
+            #""response_format":{"type":"grammar","grammar":7}"#, "response_format.grammar",
+            "invalid_type"),
         with(
             #""response_format":{"type":"json_schema","json_schema":{"schema":{}}}"#,
             "response_format.type", "unsupported_parameter"),
