@@ -34,6 +34,7 @@ bench:  ## measure against llama-server and llama-batched-bench
 prove-failover:  ## kill workers under constant load for minutes; every transcript is compared
 	@deploy/bootstrap.sh --with-tests
 	@$(ENVIRONMENT) && $(SWIFT_BUILD) -c release $(PROGRAMS) && \
+		$(SWIFT_BUILD) -c release --product switchyard-load && \
 		SWITCHYARD_BINARY=$$PWD/.build/release/switchyard \
 		"$$SWITCHYARD_CLIENTS/bin/python" -m pytest -q -p no:cacheprovider Tests/Clients/prove_failover.py
 

@@ -1,18 +1,25 @@
 """The long proofs of failover, of minutes each: `make prove-failover`. Not part of `make test`.
 
-64 streams on four simulated workers, one killed every second for a minute; 8 streams on two workers
-of the real model, one killed every 15 seconds for three minutes. Each stream that ends is followed
-by another one, so that the load is constant. Every transcript is compared with the undisturbed run
-of the same seed.
+64 streams on four simulated workers, one killed every second for a minute; the same with a worker
+stopped for 10 seconds, drained, or cut off; 8 streams on two workers of the real model, one killed
+every 15 seconds for three minutes. Each stream that ends is followed by another one, so that the
+load is constant. Every transcript is compared with the undisturbed run of the same seed. At the end
+a pool is scaled and restarted under load, and gaps between tokens are reported.
 """
 
+import json
 import os
 import signal
+import subprocess
 import threading
 import time
 
-from conftest import body
-from test_failover import SIMULATED, read
+import pytest
+from conftest import BINARY, body
+from test_failover import SIMULATED, Link, Worker, read
+from test_workers import listed, wait_listed, workers
+
+LOAD = os.path.join(os.path.dirname(BINARY), "switchyard-load")
 
 
 def requests(count, tokens, **fields):
@@ -82,9 +89,32 @@ def kill(server):
     return one
 
 
+def stop(server):
+    """A worker hangs for 10 s: twice as long as the limit."""
+    def one(times):
+        pid = server.worker_pids()[times % 4]
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            time.sleep(10)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        server.wait_for_workers(4)
+    return one
+
+
+def drain(server):
+    def one(times):
+        worker = listed(server)[times % 4]["id"]
+        workers(server, "drain", str(worker), "--seconds", "1")
+        wait_listed(server, lambda found: any(
+            each["id"] == worker and each["state"] == "drained" for each in found))
+        workers(server, "undrain", str(worker))
+    return one
+
+
 def report(capsys, title, failed, short, unequal, count, times):
     with capsys.disabled():
-        print(f"\n{title}: {times} kills, {count} streams, {len(failed)} failed, "
+        print(f"\n{title}: {times} times, {count} streams, {len(failed)} failed, "
               f"{len(short)} of a wrong length, {count - unequal} equal to the undisturbed run")
 
 
@@ -96,6 +126,73 @@ def test_simulated(launch, capsys):
     report(capsys, "simulated, 4 workers, 64 clients", *result)
     failed, short, unequal, count, times = result
     assert (failed, short, unequal) == ([], [], 0) and times >= 50
+
+
+@pytest.mark.parametrize("disturb, interval, least", [(stop, 1, 4), (drain, 0.5, 15)])
+def test_simulated_otherwise(launch, capsys, disturb, interval, least):
+    server = launch(*SIMULATED, "--workers", "4", "--slots", "32", "--worker-argument=--step-time",
+                    "--worker-argument=20000").wait_ready()
+    server.wait_for_workers(4)
+    result = prove(server, requests(64, 400), 64, 60, interval, disturb(server))
+    report(capsys, f"simulated, 4 workers, 64 clients, {disturb.__name__}", *result)
+    failed, short, unequal, count, times = result
+    assert (failed, short, unequal) == ([], [], 0) and times >= least
+
+
+def test_simulated_cut_off(launch, capsys):
+    started = [Worker("--slots", "32", "--step-time", "20000") for _ in range(4)]
+    links = [Link(worker.address) for worker in started]
+    try:
+        addresses = [part for link in links for part in ("--worker", link.address)]
+        gateway = launch(*addresses, "--model-name", "smollm2", command="gateway").wait_ready()
+        gateway.wait_for_workers(4)
+        cuts = []
+        result = prove(gateway, requests(64, 400), 64, 60, 1,
+                       lambda times: cuts.append(links[times % 4].cut()))
+        report(capsys, "simulated, 4 workers, 64 clients, connection cut", *result)
+        failed, short, unequal, count, times = result
+        assert (failed, short, unequal) == ([], [], 0) and sum(cuts) >= 50
+    finally:
+        for each in links + started:
+            each.close()
+
+
+def test_scaling_and_a_rolling_restart_under_load(launch, capsys):
+    """1 → 6 → 2 workers, then each restarted: no failure, and what streams see of it."""
+    server = launch(*SIMULATED, "--workers", "1", "--slots", "32", "--worker-argument=--step-time",
+                    "--worker-argument=20000").wait_ready()
+
+    def measure(seconds):
+        return subprocess.Popen(
+            [LOAD, "--url", server.url, "--model", "smollm2", "--concurrency", "24",
+             "--max-tokens", "150", "--ignore-eos", "--duration", str(seconds), "--json"],
+            stdout=subprocess.PIPE, text=True)
+
+    def scale():
+        workers(server, "scale", "6")
+        wait_listed(server, lambda found: [one["state"] for one in found] == ["ready"] * 6)
+        time.sleep(5)
+        workers(server, "scale", "2", "--seconds", "2")
+        wait_listed(server, lambda found: len(found) == 2)
+
+    def restart():
+        for worker in listed(server):
+            workers(server, "restart", str(worker["id"]), "--seconds", "2")
+            wait_listed(server, lambda found: len(found) == 2 and all(
+                one["state"] == "ready" and one["id"] != worker["id"] for one in found))
+
+    for title, change in (("calm", lambda: None), ("scale 1 to 6 to 2", scale),
+                          ("rolling restart of 2", restart)):
+        running = measure(20)
+        time.sleep(3)
+        change()
+        assert running.poll() is None, "the load ended before the change did"
+        seen = json.loads(running.communicate(timeout=120)[0])
+        gaps = seen["interTokenLatency"]
+        with capsys.disabled():
+            print(f"\n{title}: {seen['succeeded']} streams, {seen['failed']} failed, gaps between "
+                  f"tokens p50 {gaps['p50']:.1f}, p99 {gaps['p99']:.1f}, max {gaps['max']:.0f} ms")
+        assert seen["failed"] == 0 and seen["succeeded"] > 100
 
 
 def test_real(launch, capsys):
