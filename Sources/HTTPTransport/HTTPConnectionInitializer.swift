@@ -19,7 +19,12 @@ struct HTTPConnectionInitializer: Sendable {
         if let tls = configuration.tls {
             try pipeline.addHandlers([
                 NIOSSLServerHandler(context: tls.current),
-                ALPNSelector(timeout: timeout) { try add($0, to: channel, isSecure: true) },
+                ALPNSelector(timeout: timeout) { found in
+                    guard found == .http2 || tls.offersHTTP1 else {
+                        throw HTTPStreamError.protocolViolation
+                    }
+                    try add(found, to: channel, isSecure: true)
+                },
             ])
         } else {
             try pipeline.addHandler(

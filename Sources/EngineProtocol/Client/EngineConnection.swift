@@ -32,26 +32,46 @@ package struct EngineConnectionConfiguration: Sendable, Equatable {
     }
 }
 
+/// What a worker must be shown, and must show, before it is trusted.
+package struct EngineCredentials: Sendable {
+    /// Nil: the connection is not encrypted.
+    package var tls: HTTPClientTLS?
+    /// The value of each call's `authorization`, asked for at each call, so that a new token is
+    /// used at once; nil: none. Called on the connection's loop.
+    package var authorization: @Sendable () -> String?
+
+    package init(
+        tls: HTTPClientTLS? = nil, authorization: @escaping @Sendable () -> String? = { nil }
+    ) {
+        self.tls = tls
+        self.authorization = authorization
+    }
+}
+
 /// One loop's own connection to one worker. Owned by `eventLoop`, where all methods must be called.
 package final class EngineConnection {
     private let connection: HTTP2ClientConnection
     private let authority: String
     private let configuration: EngineConnectionConfiguration
+    private let authorization: @Sendable () -> String?
 
     private init(
         _ connection: HTTP2ClientConnection, authority: String,
-        configuration: EngineConnectionConfiguration
+        configuration: EngineConnectionConfiguration,
+        authorization: @escaping @Sendable () -> String?
     ) {
         self.connection = connection
         self.authority = authority
         self.configuration = configuration
+        self.authorization = authorization
     }
 
     /// Connects. May be called anywhere; the future is on `eventLoop` and fails with
     /// `HTTPStreamError`.
     package static func connect(
         to endpoint: HTTPEndpoint, on eventLoop: any EventLoop,
-        configuration: EngineConnectionConfiguration = EngineConnectionConfiguration()
+        configuration: EngineConnectionConfiguration = EngineConnectionConfiguration(),
+        credentials: EngineCredentials = EngineCredentials()
     ) -> EventLoopFuture<NIOLoopBound<EngineConnection>> {
         let authority =
             switch endpoint {
@@ -62,11 +82,13 @@ package final class EngineConnection {
             }
         return eventLoop.flatSubmit {
             HTTP2ClientConnection.connect(
-                to: endpoint, on: eventLoop, configuration: configuration.transport
+                to: endpoint, on: eventLoop, configuration: configuration.transport,
+                tls: credentials.tls
             ).assumeIsolated().map { connection in
                 NIOLoopBound(
                     EngineConnection(
-                        connection, authority: authority, configuration: configuration),
+                        connection, authority: authority, configuration: configuration,
+                        authorization: credentials.authorization),
                     eventLoop: eventLoop)
             }.nonisolated()
         }
@@ -99,7 +121,7 @@ package final class EngineConnection {
         let engineCall = EngineCall(receiver)
         let call = try GRPCClientCall.start(
             EngineServer.pathPrefix + "Generate", on: connection, authority: authority,
-            metadata: metadata.grpcMetadata(for: request),
+            metadata: authorized(metadata.grpcMetadata(for: request)),
             timeoutNanoseconds: timeoutNanoseconds, configuration: configuration.calls,
             consumesManually: true, receiver: engineCall)
         engineCall.started(call)
@@ -142,6 +164,13 @@ package final class EngineConnection {
     /// Closes before the loop's turn ends; open calls fail with UNAVAILABLE.
     package func close() { connection.close() }
 
+    private func authorized(_ metadata: GRPCMetadata) -> GRPCMetadata {
+        guard let authorization = authorization() else { return metadata }
+        var metadata = metadata
+        metadata.append("authorization", authorization)
+        return metadata
+    }
+
     private static let emptyRequest = { @Sendable () throws(GRPCStatus) in ByteBuffer() }
 
     private func control<Answer: Sendable>(
@@ -151,7 +180,7 @@ package final class EngineConnection {
         do {
             return GRPCUnaryCall.start(
                 EngineServer.pathPrefix + method, try request(), on: connection,
-                authority: authority,
+                authority: authority, metadata: authorized(GRPCMetadata()),
                 timeoutNanoseconds: configuration.controlTimeoutNanoseconds,
                 configuration: configuration.calls
             ).flatMapThrowing { try decode($0) }

@@ -11,9 +11,17 @@ package struct GRPCRouter: HTTPService {
 
     private var methods: [String: Method] = [:]
     private let configuration: GRPCConfiguration
+    private let authorize: Authorization?
 
-    package init(configuration: GRPCConfiguration = GRPCConfiguration()) {
+    /// Why a call with these fields may not be made; nil: it may. Called on the connection's loop
+    /// for every call, known method or not.
+    package typealias Authorization = @Sendable (HTTPFields) -> GRPCStatus?
+
+    package init(
+        configuration: GRPCConfiguration = GRPCConfiguration(), authorize: Authorization? = nil
+    ) {
         self.configuration = configuration
+        self.authorize = authorize
     }
 
     /// Paths that have a method.
@@ -68,7 +76,9 @@ package struct GRPCRouter: HTTPService {
             return RefusedRequest(stream)
         }
         let call = GRPCServerCall(head: head, stream: stream, configuration: configuration)
-        if head.fields["te"] != "trailers" {
+        if let refusal = authorize?(head.fields) {
+            call.finish(refusal)
+        } else if head.fields["te"] != "trailers" {
             call.finish(
                 GRPCStatus(.invalidArgument, "te: trailers is missing: a proxy removed it?"))
         } else if let method = methods[call.path] {

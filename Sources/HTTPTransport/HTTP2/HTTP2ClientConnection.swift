@@ -1,7 +1,9 @@
 package import NIOCore
 import NIOPosix
+import NIOSSL
 
-/// A client's HTTP/2 connection (prior knowledge) over TCP or a unix socket.
+/// A client's HTTP/2 connection over TCP, with TLS (ALPN) or without (prior knowledge), or over a
+/// unix socket.
 ///
 /// Confined to `eventLoop`: every call is made there. It stays open until it is closed, drained or
 /// lost, whether or not somebody holds this object.
@@ -33,18 +35,22 @@ package final class HTTP2ClientConnection {
     /// Connects, and succeeds when the server's SETTINGS have arrived.
     ///
     /// May be called anywhere; the future belongs to `eventLoop`, where its value must be used
-    /// (`assumeIsolated()`). Fails with `HTTPStreamError`: `connectFailed`, `timeout`,
-    /// `connectionClosed`, `protocolViolation`.
+    /// (`assumeIsolated()`). Fails with `HTTPStreamError`: `connectFailed` (also when TLS fails),
+    /// `timeout`, `connectionClosed`, `protocolViolation`.
+    ///
+    /// - Parameter tls: nil for a plaintext connection.
     package static func connect(
         to endpoint: HTTPEndpoint, on eventLoop: any EventLoop,
-        configuration: HTTP2ClientConfiguration = HTTP2ClientConfiguration()
+        configuration: HTTP2ClientConfiguration = HTTP2ClientConfiguration(),
+        tls: HTTPClientTLS? = nil
     ) -> EventLoopFuture<HTTP2ClientConnection> {
         let promise = eventLoop.makePromise(of: HTTP2ClientConnection.self)
         let bootstrap = ClientBootstrap(group: eventLoop)
             .connectTimeout(configuration.connectTimeout)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try attach(to: channel, configuration: configuration, promise: promise)
+                    try attach(
+                        to: channel, configuration: configuration, tls: tls, promise: promise)
                 }
             }
         let channel =
@@ -64,7 +70,7 @@ package final class HTTP2ClientConnection {
 
     /// Builds the connection around a channel; on its loop.
     private static func attach(
-        to channel: any Channel, configuration: HTTP2ClientConfiguration,
+        to channel: any Channel, configuration: HTTP2ClientConfiguration, tls: HTTPClientTLS?,
         promise: EventLoopPromise<HTTP2ClientConnection>
     ) throws {
         let loop = channel.eventLoop
@@ -72,7 +78,7 @@ package final class HTTP2ClientConnection {
         let session = HTTP2Session(
             role: .client(waitingStreams: configuration.waitingStreams),
             connection: HTTPConnectionContext(
-                eventLoop: loop, isSecure: false, remoteAddress: channel.remoteAddress),
+                eventLoop: loop, isSecure: tls != nil, remoteAddress: channel.remoteAddress),
             limits: configuration.limits, now: .now())
         let handler = HTTP2ConnectionHandler(
             session: session,
@@ -84,6 +90,7 @@ package final class HTTP2ClientConnection {
             promise.fail(HTTPStreamError.timeout)
             handler.closeNow()
         }
+        let gate = TLSClientGate()
         var isReady = false
         session.settingsReceived = {
             isReady = true
@@ -95,11 +102,18 @@ package final class HTTP2ClientConnection {
             if isReady {
                 connection.closed(reason)
             } else if handler.wasActive {
-                promise.fail(reason ?? .connectionClosed)
+                promise.fail(gate.failure ?? reason ?? .connectionClosed)
             }
             // Otherwise connecting failed, which the bootstrap's future tells better.
         }
-        try channel.pipeline.syncOperations.addHandler(handler)
+        let pipeline = channel.pipeline.syncOperations
+        if let tls {
+            try pipeline.addHandlers([
+                NIOSSLClientHandler(context: tls.context.context, serverHostname: tls.serverName),
+                gate,
+            ])
+        }
+        try pipeline.addHandler(handler)
     }
 
     private func closed(_ reason: HTTPStreamError?) {

@@ -44,14 +44,15 @@ extension HTTP2Session {
         let slot = takeSlot()
         encoder.reset()
         encoder.add(":method", head.method)
-        encoder.add(":scheme", head.scheme)
+        encoder.add(":scheme", connection.isSecure ? "https" : head.scheme)
         encoder.add(":authority", head.authority)
         encoder.add(":path", head.path)
         _ = encoder.add(head.fields)
         let id = unsafe encoder.withPairs { pairs, count in
             var provider = unsafe HTTP2Callbacks.provider(slot: slot)
             let data = unsafe nghttp2_data_source(slot: slot)
-            let isComplete = stream.isOutputEnded && stream.unsentBytes == 0
+            let isComplete =
+                stream.isOutputEnded && stream.unsentBytes == 0
                 && stream.trailers == nil
             // The new stream's id, or NOMEM, STREAM_ID_NOT_AVAILABLE, INVALID_ARGUMENT, PROTO.
             return isComplete

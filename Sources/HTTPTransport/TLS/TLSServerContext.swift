@@ -5,63 +5,52 @@ import Synchronization
 /// runs; connections that are open keep theirs.
 package final class TLSServerContext: Sendable {
     package let files: TLSFiles
+    /// PEM certificates that a client's must chain to; nil: clients need none.
+    package let clientAuthorityPath: String?
+    /// Whether clients may speak HTTP/1.1; otherwise ALPN must give `h2`.
+    package let offersHTTP1: Bool
     /// A lock because connection loops read what the control path replaces; taken once per
     /// handshake.
     private let context: Mutex<NIOSSLContext>
 
-    /// Reads both files. Throws what is wrong with them.
-    package init(_ files: TLSFiles) throws(TLSError) {
+    /// Reads all files. Throws what is wrong with them.
+    package init(
+        _ files: TLSFiles, clientAuthorityPath: String? = nil, offersHTTP1: Bool = true
+    ) throws(TLSError) {
         self.files = files
-        context = Mutex(try Self.load(files))
+        self.clientAuthorityPath = clientAuthorityPath
+        self.offersHTTP1 = offersHTTP1
+        context = Mutex(try Self.load(files, clientAuthorityPath, offersHTTP1: offersHTTP1))
     }
 
-    /// Reads both files again. Throws what is wrong with them, and keeps the old certificate then.
+    /// Reads the files again. Throws what is wrong with them, and keeps the old certificate then.
     package func reload() throws(TLSError) {
-        let fresh = try Self.load(files)
+        let fresh = try Self.load(files, clientAuthorityPath, offersHTTP1: offersHTTP1)
         context.withLock { $0 = fresh }
     }
 
-    /// Reads both files, to see whether `reload` would succeed.
+    /// Reads all files, to see whether `reload` would succeed.
     package func check() throws(TLSError) {
-        _ = try Self.load(files)
+        _ = try Self.load(files, clientAuthorityPath, offersHTTP1: offersHTTP1)
     }
 
     var current: NIOSSLContext { context.withLock { $0 } }
 
-    /// TLS 1.2 with forward secrecy and authenticated encryption, or newer: what RFC 9113 §9.2
-    /// asks for. Renegotiation is off, BoringSSL has no compression.
-    private static func load(_ files: TLSFiles) throws(TLSError) -> NIOSSLContext {
-        let chain: [NIOSSLCertificate]
-        do {
-            chain = try NIOSSLCertificate.fromPEMFile(files.certificateChainPath)
-        } catch {
-            throw .certificate(path: files.certificateChainPath, reason: "\(error)")
-        }
-        guard !chain.isEmpty else {
-            throw .certificate(path: files.certificateChainPath, reason: "no certificate in it")
-        }
-        let key: NIOSSLPrivateKey
-        do {
-            key = try NIOSSLPrivateKey(file: files.privateKeyPath, format: .pem)
-        } catch {
-            throw .privateKey(path: files.privateKeyPath, reason: "\(error)")
-        }
+    private static func load(
+        _ files: TLSFiles, _ clientAuthorityPath: String?, offersHTTP1: Bool
+    ) throws(TLSError) -> NIOSSLContext {
+        let chain = try TLSMaterial.certificates(files.certificateChainPath)
+        let key = try TLSMaterial.privateKey(files.privateKeyPath)
         var configuration = TLSConfiguration.makeServerConfiguration(
             certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key))
-        configuration.minimumTLSVersion = .tlsv12
-        configuration.applicationProtocols = ["h2", "http/1.1"]
-        configuration.cipherSuiteValues = [
-            .TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, .TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
-            .TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
-            .TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
-            .TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, .TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
-        ]
-        do {
-            return try NIOSSLContext(configuration: configuration)
-        } catch {
-            throw .pair(
-                certificatePath: files.certificateChainPath, keyPath: files.privateKeyPath,
-                reason: "\(error)")
+        TLSMaterial.restrict(&configuration)
+        configuration.applicationProtocols = offersHTTP1 ? ["h2", "http/1.1"] : ["h2"]
+        if let clientAuthorityPath {
+            configuration.trustRoots = .certificates(
+                try TLSMaterial.certificates(clientAuthorityPath))
+            // A client has no name that could be compared with its address.
+            configuration.certificateVerification = .noHostnameVerification
         }
+        return try TLSMaterial.context(configuration, files)
     }
 }

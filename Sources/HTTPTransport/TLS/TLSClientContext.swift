@@ -1,0 +1,41 @@
+import NIOSSL
+
+/// What a client trusts, and shows of itself, in its handshakes. Immutable; replaced whole when its
+/// files change.
+package final class TLSClientContext: Sendable {
+    let context: NIOSSLContext
+
+    /// Reads all files. Throws what is wrong with them.
+    ///
+    /// - Parameters:
+    ///   - authorityPath: PEM certificates that a server's must chain to.
+    ///   - files: what the client shows of itself; nil: nothing.
+    package init(authorityPath: String, files: TLSFiles?) throws(TLSError) {
+        var configuration = TLSConfiguration.makeClientConfiguration()
+        TLSMaterial.restrict(&configuration)
+        configuration.applicationProtocols = ["h2"]
+        configuration.trustRoots = .certificates(try TLSMaterial.certificates(authorityPath))
+        configuration.certificateVerification = .fullVerification
+        if let files {
+            configuration.certificateChain = try TLSMaterial.certificates(
+                files.certificateChainPath
+            ).map { .certificate($0) }
+            configuration.privateKey = .privateKey(
+                try TLSMaterial.privateKey(files.privateKeyPath))
+        }
+        context = try TLSMaterial.context(configuration, files)
+    }
+}
+
+/// How one connection is secured.
+package struct HTTPClientTLS: Sendable {
+    package var context: TLSClientContext
+    /// The DNS name that the server's certificate must have, sent to it as well (SNI). Nil: the
+    /// address that was connected to must be in the certificate.
+    package var serverName: String?
+
+    package init(context: TLSClientContext, serverName: String?) {
+        self.context = context
+        self.serverName = serverName
+    }
+}
