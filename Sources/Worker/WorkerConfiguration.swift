@@ -1,3 +1,4 @@
+package import HTTPTransport
 package import LlamaEngine
 package import Scheduling
 
@@ -15,6 +16,10 @@ package struct WorkerConfiguration: Hashable, Sendable {
     package var listen: WorkerListenAddress
     /// Permits a TCP address that others can reach, without encryption.
     package var allowsPlaintext = false
+    /// How the TCP listener is encrypted; nil: not at all.
+    package var tls: TLS?
+    /// A file with the bearer tokens of which each call must carry one; nil: calls need none.
+    package var tokenPath: String?
     /// The name in `GetModelInfo`; nil: its file's name without `.gguf`.
     package var modelName: String?
 
@@ -56,6 +61,18 @@ package struct WorkerConfiguration: Hashable, Sendable {
     package init(engine: EngineChoice, listen: WorkerListenAddress) {
         self.engine = engine
         self.listen = listen
+    }
+
+    /// Only HTTP/2, chosen by ALPN.
+    package struct TLS: Hashable, Sendable {
+        package var files: TLSFiles
+        /// PEM certificates that a gateway's must chain to; nil: gateways need none.
+        package var clientAuthorityPath: String?
+
+        package init(files: TLSFiles, clientAuthorityPath: String? = nil) {
+            self.files = files
+            self.clientAuthorityPath = clientAuthorityPath
+        }
     }
 
     /// llama.cpp's settings.
@@ -119,7 +136,11 @@ package struct WorkerConfiguration: Hashable, Sendable {
     /// Throws the first setting that cannot work. What depends on the model is checked later, by
     /// `SchedulerConfiguration`.
     package func validate() throws(WorkerError) {
-        if !listen.isLocal, !allowsPlaintext {
+        if case .unix = listen, tls != nil {
+            throw .setting(
+                name: "--tls-certificate", value: "given", allowed: "with a TCP address only")
+        }
+        if !listen.isLocal, !allowsPlaintext, tls == nil {
             throw .plaintextOffLoopback(address: listen.description)
         }
         if let slots { try Self.check("--slots", slots, 1...256) }

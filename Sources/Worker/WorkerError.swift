@@ -4,6 +4,8 @@ package enum WorkerError: Error, Hashable, Sendable, CustomStringConvertible {
     case setting(name: String, value: String, allowed: String)
     /// Token ids and prompts would cross a network unencrypted.
     case plaintextOffLoopback(address: String)
+    /// Certificates, keys or tokens cannot be used; `reason` names the file.
+    case access(reason: String)
     /// The model's file is missing, unreadable or not a model; `reason` is the library's.
     case model(path: String, reason: String)
     /// The address could not be bound.
@@ -17,9 +19,11 @@ package enum WorkerError: Error, Hashable, Sendable, CustomStringConvertible {
             "\(name) is \(value); allowed: \(allowed)"
         case .plaintextOffLoopback(let address):
             """
-            refusing to listen on \(address): the worker protocol is not encrypted; use a unix \
-            socket or a loopback address, or pass --allow-plaintext on a network you trust
+            refusing to listen on \(address): the link would not be encrypted; use a unix \
+            socket or a loopback address, give --tls-certificate and --tls-key, or pass \
+            --allow-plaintext on a network you trust
             """
+        case .access(let reason): reason
         case .model(let path, let reason): "cannot load model \(path): \(reason)"
         case .listen(let address, let reason): "cannot listen on \(address): \(reason)"
         case .engine(let code, let message): "the engine failed (code \(code)): \(message)"

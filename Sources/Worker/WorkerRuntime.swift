@@ -29,6 +29,7 @@ package final class WorkerRuntime: Sendable {
     private let health: GRPCHealthService
     private let mailbox: EngineMailbox
     private let engine: EngineThread
+    private let access: LinkAccess
     private let metricsServer: MetricsServer?
     private let ending = OneTime<Void>()
     /// Ends running calls at once, while a drain waits for them.
@@ -52,6 +53,7 @@ package final class WorkerRuntime: Sendable {
     private init(
         _ configuration: WorkerConfiguration, group: MultiThreadedEventLoopGroup, logger: Logger
     ) async throws(WorkerError) {
+        let access = try LinkAccess(configuration)
         let loops = Array(group.makeIterator())
         let now: @Sendable () -> Instant = {
             Instant(nanoseconds: Int64(NIODeadline.now().uptimeNanoseconds))
@@ -83,7 +85,8 @@ package final class WorkerRuntime: Sendable {
         ])
         let server: HTTPServer
         do throws(WorkerError) {
-            server = try await Self.listen(configuration, service, health, group, logger)
+            server = try await Self.listen(
+                configuration, access, service, health, group, logger)
         } catch {
             mailbox.post(.stop)
             await engine.join()
@@ -108,6 +111,7 @@ package final class WorkerRuntime: Sendable {
         self.mailbox = mailbox
         self.metrics = metrics
         self.engine = engine
+        self.access = access
         self.metricsServer = metricsServer
         metricsAddress = metricsServer?.address
         listenAddress = configuration.listen.bound(to: server.localAddress)
@@ -121,6 +125,18 @@ package final class WorkerRuntime: Sendable {
                 "kv_cells": "\(engine.description.properties.cacheCells)",
             ])
         watchEngine()
+    }
+
+    /// Reads certificates, keys and tokens again: new connections and calls are held to them, what
+    /// runs goes on. On an error everything stays as it was.
+    package func reload() throws(WorkerError) {
+        try access.reload()
+        logger.notice(
+            "certificates and tokens read again",
+            metadata: [
+                "tls": "\(configuration.tls?.files.certificateChainPath ?? "none")",
+                "tokens": "\(configuration.tokenPath ?? "none")",
+            ])
     }
 
     // MARK: The end
@@ -253,17 +269,18 @@ package final class WorkerRuntime: Sendable {
     }
 
     private static func listen(
-        _ configuration: WorkerConfiguration, _ service: WorkerService,
+        _ configuration: WorkerConfiguration, _ access: LinkAccess, _ service: WorkerService,
         _ health: GRPCHealthService, _ group: MultiThreadedEventLoopGroup, _ logger: Logger
     ) async throws(WorkerError) -> HTTPServer {
-        var router = GRPCRouter()
+        var router = GRPCRouter(authorize: { [tokens = access.tokens] in tokens?.refusal($0) })
         EngineServer.register(
             service, limits: EngineRequestLimits(choices: configuration.choicesMax), in: &router)
         health.register(in: &router)
         var limits = HTTPLimits.trusted
         limits.outputHighWatermarkBytes = configuration.outputHighWatermarkBytes
         limits.outputLowWatermarkBytes = configuration.outputHighWatermarkBytes / 4
-        let http = HTTPServerConfiguration(endpoint: configuration.listen.endpoint, limits: limits)
+        var http = HTTPServerConfiguration(endpoint: configuration.listen.endpoint, limits: limits)
+        http.tls = access.tls
         do {
             return try await HTTPServer.start(
                 configuration: http, group: group, service: router, logger: logger)

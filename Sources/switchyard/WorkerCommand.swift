@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import HTTPTransport
 import LlamaEngine
 import Logging
 import Scheduling
@@ -16,7 +17,8 @@ struct WorkerCommand: AsyncParsableCommand {
         abstract: "Run one model on one device and serve token ids to gateways.",
         discussion: """
             Speaks vllm.grpc.engine.VllmEngine over HTTP/2. SIGTERM drains: running requests go \
-            on until --drain-seconds, then the process exits 0; a second signal ends it at once.
+            on until --drain-seconds, then the process exits 0; a second signal ends it at once. \
+            SIGHUP reads certificates, keys and tokens again.
             """)
 
     enum EngineName: String, ExpressibleByArgument, CaseIterable { case llama, simulated }
@@ -27,8 +29,20 @@ struct WorkerCommand: AsyncParsableCommand {
     @Option(help: "unix:/path (mode 0600) or host:port; port 0 lets the system choose.")
     var listen = "127.0.0.1:0"
 
-    @Flag(help: "Permit a TCP address that others can reach; the protocol is not encrypted.")
+    @Flag(help: "Permit a TCP address that others can reach; without encryption.")
     var allowPlaintext = false
+
+    @Option(help: "Certificate chain of a TCP address, PEM. Then gateways must use TLS.")
+    var tlsCertificate: String?
+
+    @Option(help: "Its private key, PEM.")
+    var tlsKey: String?
+
+    @Option(help: "Only gateways whose certificate chains to one of these are served, PEM.")
+    var tlsClientAuthority: String?
+
+    @Option(help: "File with one token a line; each call must carry one of them.")
+    var tokenFile: String?
 
     @Option(help: "The name told to gateways. Default: its file's name without .gguf.")
     var modelName: String?
@@ -113,6 +127,7 @@ struct WorkerCommand: AsyncParsableCommand {
 
     func run() async throws {
         let signals = TerminationSignals()
+        let reloads = ReloadSignals()
         var logger = Logger(label: "switchyard.worker") {
             StreamLogHandler.standardError(label: $0)
         }
@@ -129,6 +144,16 @@ struct WorkerCommand: AsyncParsableCommand {
         }
         Output.line(runtime.readyLine)
         if lifeline { Lifeline.watch { _exit(0) } }
+        let reloading = Task { [logger] in
+            for await _ in reloads.signals {
+                do {
+                    try runtime.reload()
+                } catch {
+                    logger.error("nothing was reloaded", metadata: ["reason": "\(error)"])
+                }
+            }
+        }
+        defer { reloading.cancel() }
         try await finish(runtime, signals, logger)
     }
 
@@ -161,7 +186,7 @@ struct WorkerCommand: AsyncParsableCommand {
 
     static func exitCode(_ error: WorkerError) -> ExitCode {
         switch error {
-        case .setting, .plaintextOffLoopback: .configuration
+        case .setting, .plaintextOffLoopback, .access: .configuration
         case .model: .noInput
         case .listen: .unavailable
         case .engine: .software
@@ -174,6 +199,8 @@ struct WorkerCommand: AsyncParsableCommand {
         }
         var configuration = WorkerConfiguration(engine: try engineChoice(), listen: address)
         configuration.allowsPlaintext = allowPlaintext
+        configuration.tls = try tls()
+        configuration.tokenPath = tokenFile
         configuration.modelName = modelName
         configuration.slots = slots
         configuration.waitingRequestsMax = queue
@@ -191,6 +218,21 @@ struct WorkerCommand: AsyncParsableCommand {
             configuration.metricsListen = address
         }
         return configuration
+    }
+
+    private func tls() throws -> WorkerConfiguration.TLS? {
+        guard let tlsCertificate, let tlsKey else {
+            guard tlsCertificate == nil, tlsKey == nil else {
+                throw ValidationError("--tls-certificate and --tls-key go together")
+            }
+            guard tlsClientAuthority == nil else {
+                throw ValidationError("--tls-client-authority needs --tls-certificate")
+            }
+            return nil
+        }
+        return WorkerConfiguration.TLS(
+            files: TLSFiles(certificateChainPath: tlsCertificate, privateKeyPath: tlsKey),
+            clientAuthorityPath: tlsClientAuthority)
     }
 
     private func engineChoice() throws -> WorkerConfiguration.EngineChoice {

@@ -60,6 +60,7 @@ final class EngineClient: Sendable {
 
     static func connect(
         to address: WorkerListenAddress, streamWindowBytes: Int? = nil,
+        credentials: EngineCredentials = EngineCredentials(),
         group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton
     ) async throws -> EngineClient {
         let loop = group.next()
@@ -68,7 +69,8 @@ final class EngineClient: Sendable {
             configuration.transport.limits.streamWindowBytes = streamWindowBytes
         }
         let connection = try await EngineConnection.connect(
-            to: address.endpoint, on: loop, configuration: configuration
+            to: address.endpoint, on: loop, configuration: configuration,
+            credentials: credentials
         ).get()
         return EngineClient(connection, loop)
     }

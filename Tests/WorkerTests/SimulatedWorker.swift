@@ -1,3 +1,4 @@
+import EngineProtocol
 import Foundation
 import InferenceTypes
 import Logging
@@ -47,9 +48,12 @@ struct SimulatedWorker: Sendable {
         try? FileManager.default.removeItem(atPath: folder)
     }
 
-    func client(streamWindowBytes: Int? = nil) async throws -> EngineClient {
+    func client(
+        streamWindowBytes: Int? = nil, credentials: EngineCredentials = EngineCredentials()
+    ) async throws -> EngineClient {
         try await EngineClient.connect(
-            to: runtime.listenAddress, streamWindowBytes: streamWindowBytes)
+            to: runtime.listenAddress, streamWindowBytes: streamWindowBytes,
+            credentials: credentials)
     }
 
     /// A request whose prompt shares nothing with another number's.
