@@ -160,7 +160,8 @@ enum LogLevel {
 
 enum Loopback {
     static func contains(_ host: String) -> Bool {
-        host == "localhost" || host == "::1" || host == "[::1]" || host.hasPrefix("127.")
+        // An address in brackets reads as one without.
+        HTTPEndpoint(text: "\(host):1")?.isLocal ?? false
     }
 }
 

@@ -24,15 +24,17 @@ START_LIMIT_SECONDS = 120
 class Server:
     """A `switchyard serve` (or `gateway`) process on ports of the system's choice."""
 
-    def __init__(self, *arguments, command="serve", model=MODEL):
+    def __init__(self, *arguments, command="serve", model=MODEL, binary=BINARY):
         self.directory = tempfile.TemporaryDirectory(prefix="sy-")
         self.log_path = os.path.join(self.directory.name, "log")
         self.log = open(self.log_path, "wb")
         if command == "serve" and not {"--context", "--engine"} & set(arguments):
-            # Less than the default, which takes seconds to allocate.
-            arguments = ("--context", "32768", *arguments)
+            # Less than the default, which takes seconds to allocate, and no more for each slot
+            # than the model was trained with.
+            slots = arguments[arguments.index("--slots") + 1] if "--slots" in arguments else 16
+            arguments = ("--context", str(min(32_768, 8_192 * int(slots))), *arguments)
         self.process = subprocess.Popen(
-            [BINARY, command, "--port", "0", "--admin-port", "0", "--model", model,
+            [binary, command, "--port", "0", "--admin-port", "0", "--model", model,
              "--data-dir", self.directory.name, *arguments],
             stdout=self.log, stderr=self.log)
         text = self.wait_for_log(r"listening")

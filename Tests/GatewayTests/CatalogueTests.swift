@@ -10,7 +10,8 @@ struct CatalogueTests {
         return Pool(
             name: "pool of \(name)", number: 0, kind: .openAI,
             model: try ServedModel(settings, created: 7),
-            dispatcher: DispatcherHandle(loop: MultiThreadedEventLoopGroup.singleton.next()))
+            dispatcher: DispatcherHandle(loop: MultiThreadedEventLoopGroup.singleton.next()),
+            credentials: WorkerLinkCredentials(.none))
     }
 
     private func catalogue(_ shares: [(String, Int)]) throws -> Catalogue {

@@ -97,7 +97,9 @@ private struct Trial {
         let (loop, status) = (group.next(), status)
         let dispatcher = DispatcherHandle(loop: loop)
         let model = try ServedModel(ModelSettings(name: "m", path: nil), created: 0)
-        let pool = Pool(name: "p", number: 0, kind: .engine, model: model, dispatcher: dispatcher)
+        let pool = Pool(
+            name: "p", number: 0, kind: .engine, model: model, dispatcher: dispatcher,
+            credentials: WorkerLinkCredentials(.none))
         dispatcher.install { [logger, status] in
             Dispatcher(
                 pool: pool, loop: loop, loops: [], numbers: WorkerNumbers(),

@@ -10,6 +10,7 @@ package enum ConfigurationProblem: Error, Hashable, CustomStringConvertible {
     case emptySplit(String)
     case noTokenizer(model: String, pool: String)
     case noWorkers(pool: String)
+    case unusableLink(pool: String, reason: String)
 
     package var description: String {
         switch self {
@@ -26,6 +27,7 @@ package enum ConfigurationProblem: Error, Hashable, CustomStringConvertible {
             "the workers of pool \(pool) take token ids, so the model \(model) needs a GGUF"
         case .noWorkers(let pool):
             "pool \(pool) has kind openai and no addresses: it cannot start workers itself"
+        case .unusableLink(let pool, let reason): "pool \(pool): \(reason)"
         }
     }
 }

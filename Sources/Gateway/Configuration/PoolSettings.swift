@@ -27,6 +27,9 @@ package struct PoolSettings: Hashable, Sendable {
     package var aheadLimitTickets: Int = 2
     /// Of links to workers on TCP; unix sockets have none.
     package var link = LinkSettings()
+    /// Where workers may be that register at run time. Empty: on this machine, and with TLS or a
+    /// token anywhere.
+    package var registration: [WorkerAddressRule] = []
 
     package init(name: String, model: String) {
         self.name = name

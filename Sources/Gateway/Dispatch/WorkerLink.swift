@@ -29,6 +29,8 @@ final class WorkerLink {
     private var backoff = WorkerLink.backoffInitial
     private var isClosed = false
     private var isReconnecting = false
+    /// Why there was no link at the last attempt, for the log.
+    private var lastFailure: String?
     /// What the dispatcher was told.
     private var isUp = false
     private var slots = 1
@@ -47,7 +49,8 @@ final class WorkerLink {
         let bound = NIOLoopBound(self, eventLoop: connectionLoop.eventLoop)
         EngineConnection.connect(
             to: endpoint, on: connectionLoop.eventLoop,
-            configuration: connectionLoop.core.serving.current.configuration.links
+            configuration: connectionLoop.core.serving.current.configuration.links,
+            credentials: pool.credentials.credentials(for: endpoint)
         ).whenComplete { result in
             switch result {
             case .success(let connection): bound.value.connected(connection.value)
@@ -91,6 +94,7 @@ final class WorkerLink {
             return connection.close()
         }
         self.connection = connection
+        lastFailure = nil
         slots = max(1, server.slots)
         checkHealth()
         let bound = NIOLoopBound(self, eventLoop: connectionLoop.eventLoop)
@@ -150,8 +154,13 @@ final class WorkerLink {
     }
 
     private func failed(_ reason: String) {
-        connectionLoop.core.logger.debug(
-            "worker link failed", metadata: ["worker": "\(id.number)", "reason": "\(reason)"])
+        // Once for each cause, not at every attempt.
+        connectionLoop.core.logger.log(
+            level: reason == lastFailure ? .debug : .warning, "worker link failed",
+            metadata: [
+                "worker": "\(id.number)", "endpoint": "\(endpoint.text)", "reason": "\(reason)",
+            ])
+        lastFailure = reason
         reconnectLater()
     }
 

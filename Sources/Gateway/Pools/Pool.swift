@@ -7,4 +7,6 @@ struct Pool: Sendable {
     let kind: PoolSettings.Kind
     let model: ServedModel
     let dispatcher: DispatcherHandle
+    /// What its links show, and want to see; a reload replaces what it holds.
+    let credentials: WorkerLinkCredentials
 }

@@ -4,6 +4,7 @@ import InferenceAPI
 import InferenceTypes
 import Logging
 import NIOCore
+import NIOPosix
 
 /// The pools of a gateway, and the one way in which configuration changes: `apply`, at the start,
 /// at a reload and for what operators change at run time. Control path only.
@@ -20,6 +21,8 @@ actor PoolDirectory {
     private let loops: [ConnectionLoopHandle]
     private let dispatchLoop: any EventLoop
     private let numbers: NIOLoopBound<WorkerNumbers>
+    /// Looks names of workers up; a thread of its own, since lookups block it.
+    private let resolver: NIOThreadPool
     /// What pools should be by now; `ServingState` says what they are.
     private(set) var configuration: GatewayConfiguration
     private var keys: APIKeys?
@@ -41,6 +44,8 @@ actor PoolDirectory {
         self.loops = loops
         self.dispatchLoop = dispatchLoop
         self.numbers = numbers
+        resolver = NIOThreadPool(numberOfThreads: 1)
+        resolver.start()
     }
 
     // MARK: Configuration
@@ -76,13 +81,20 @@ actor PoolDirectory {
         var file: ModelFile
         /// Of a new life; nil where the present one is kept.
         var served: ServedModel?
+        var credentials: WorkerLinkCredentials.Material
     }
 
     private func plan(_ settings: PoolSettings, in next: GatewayConfiguration) throws -> Plan {
         guard let model = next.models.first(where: { $0.name == settings.model }) else {
             throw ConfigurationProblem.unknownModel(settings.model, usedBy: settings.name)
         }
-        var plan = Plan(settings: settings, model: model, file: ModelFile(model))
+        for worker in settings.workers {
+            guard let reason = settings.linkRefusal(worker.endpoint) else { continue }
+            throw ConfigurationProblem.unusableLink(pool: settings.name, reason: reason)
+        }
+        var plan = Plan(
+            settings: settings, model: model, file: ModelFile(model),
+            credentials: try WorkerLinkCredentials.Material(settings.link))
         if let newest = newest(settings.name), newest.canBecome(settings, plan.file),
             newest.model.name == model.name
         {
@@ -106,7 +118,7 @@ actor PoolDirectory {
         let handle = DispatcherHandle(loop: dispatchLoop)
         let pool = Pool(
             name: plan.settings.name, number: number, kind: plan.settings.kind, model: served,
-            dispatcher: handle)
+            dispatcher: handle, credentials: WorkerLinkCredentials(plan.credentials))
         let (core, loops, numbers, loop) = (core, loops, numbers, dispatchLoop)
         let (admission, settings) = (configuration.admission, plan.settings)
         handle.install {
@@ -124,12 +136,14 @@ actor PoolDirectory {
         let registered = newest(settings.name)?.registered ?? []
         entries[number] = PoolEntry(
             pool: pool, file: plan.file, model: plan.model, settings: settings,
-            supervised: supervised, registered: registered)
+            supervised: supervised,
+            discovered: DiscoveredWorkers(
+                settings, dispatcher: handle, resolver: resolver, logger: core.logger),
+            registered: registered)
         handle.perform { dispatcher in
             dispatcher.notifyWhenReady { Task { await self.becameReady(number) } }
         }
         for endpoint in registered { handle.perform { _ = $0.addWorker(endpoint) } }
-        await reconcile(number, with: settings.workers)
         guard let supervised else { return }
         Task {
             do {
@@ -146,24 +160,10 @@ actor PoolDirectory {
         entries[number]?.model = plan.model
         let (admission, policy) = (configuration.admission, plan.settings.policy)
         entry.pool.dispatcher.perform { $0.reconfigure(admission: admission, policy: policy) }
-        await reconcile(number, with: plan.settings.workers)
+        entry.pool.credentials.replace(plan.credentials)
+        entry.discovered.follow(plan.settings)
         if let count = plan.settings.supervised?.count {
             await entry.supervised?.scale(to: count, drainSeconds: configuration.drainSeconds)
-        }
-    }
-
-    /// Adds and removes workers that run on their own.
-    private func reconcile(_ number: Int, with workers: [WorkerSettings]) async {
-        guard let entry = entries[number] else { return }
-        let wanted = Set(workers.map(\.endpoint))
-        for (endpoint, id) in entry.configured where !wanted.contains(endpoint) {
-            entries[number]?.configured[endpoint] = nil
-            entry.pool.dispatcher.perform { $0.removeWorker(id) }
-        }
-        for endpoint in workers.map(\.endpoint) where entry.configured[endpoint] == nil {
-            // Fails only when the gateway has stopped.
-            let id = try? await entry.pool.dispatcher.ask { $0.addWorker(endpoint) }
-            if let id { entries[number]?.configured[endpoint] = id }
         }
     }
 
@@ -227,6 +227,7 @@ actor PoolDirectory {
 
     private func retired(_ number: Int) async {
         guard let entry = entries[number] else { return }
+        await entry.discovered.stop()
         await entry.supervised?.stop()
         entry.pool.dispatcher.perform { $0.removeAllWorkers() }
         await entry.pool.dispatcher.settle()
@@ -247,9 +248,14 @@ actor PoolDirectory {
         isStopping = true
         await withTaskGroup(of: Void.self) { group in
             for entry in entries.values {
-                group.addTask { await entry.supervised?.stop() }
+                group.addTask {
+                    await entry.discovered.stop()
+                    await entry.supervised?.stop()
+                }
             }
         }
+        // Waits for a lookup under way; fails only when it has been shut down.
+        try? await resolver.shutdownGracefully()
         for entry in entries.values { await entry.pool.dispatcher.settle() }
         running?.resume()
         running = nil
@@ -346,6 +352,9 @@ actor PoolDirectory {
     func register(_ endpoint: HTTPEndpoint, pool name: String?) async throws -> WorkerID {
         let number = try number(named: name)
         guard let entry = entries[number] else { throw CancellationError() }
+        if let reason = entry.settings.registrationRefusal(endpoint) {
+            throw APIError(.permissionDenied, "\(reason).", parameter: "endpoint")
+        }
         let id = try await entry.pool.dispatcher.ask { $0.addWorker(endpoint) }
         entries[number]?.registered.append(endpoint)
         return id

@@ -9,8 +9,8 @@ struct PoolEntry {
     var settings: PoolSettings
     /// Nil for a pool that starts no workers.
     let supervised: SupervisedPool?
-    /// Workers of the configuration.
-    var configured: [HTTPEndpoint: WorkerID] = [:]
+    /// Workers of the configuration, listed or looked up.
+    let discovered: DiscoveredWorkers
     /// Workers that registered at run time, in order.
     var registered: [HTTPEndpoint] = []
     /// Some worker has taken requests.
