@@ -1,2 +1,3 @@
 #pragma once
+#include <gguf.h>
 #include <llama.h>

@@ -47,10 +47,27 @@ extension LlamaCppEngine {
         }
         var parameters = unsafe llama_model_default_params()
         unsafe parameters.n_gpu_layers = configuration.gpuLayers
-        // Null on any failure; exceptions are caught inside.
-        guard let pointer = unsafe llama_model_load_from_file(path, parameters) else {
-            throw .modelRejected(path: path)
+        // Ends with null; no list at all leaves the choice to the library.
+        var devices: [ggml_backend_dev_t?] = unsafe []
+        if let device = configuration.device {
+            // It names what takes work off the CPU; an empty one leaves all work there.
+            unsafe devices.append(nil)
+            if device.kind == .cpu {
+                unsafe parameters.n_gpu_layers = 0
+            } else {
+                guard let found = unsafe ggml_backend_dev_by_name(device.libraryName) else {
+                    throw .deviceUnknown(name: device.name, known: [])
+                }
+                unsafe devices.insert(found, at: 0)
+                unsafe parameters.split_mode = LLAMA_SPLIT_MODE_NONE
+            }
         }
+        // Null on any failure; exceptions are caught inside.
+        let loaded = unsafe devices.withUnsafeMutableBufferPointer { list in
+            unsafe parameters.devices = list.isEmpty ? nil : list.baseAddress
+            return unsafe llama_model_load_from_file(path, parameters)
+        }
+        guard let pointer = unsafe loaded else { throw .modelRejected(path: path) }
         let model = unsafe ModelHandle(owning: pointer)
         let generatesText =
             unsafe llama_model_has_decoder(pointer) && !llama_model_has_encoder(pointer)

@@ -35,6 +35,9 @@ package final class LlamaCppEngine: Engine {
     package init(_ configuration: LlamaEngineConfiguration) throws(LlamaEngineError) {
         try configuration.validate()
         Library.prepare()
+        if configuration.device != nil {
+            try configuration.check(try ModelHeader(path: configuration.modelPath))
+        }
         let modelHandle = try Self.load(configuration)
         let model = ModelFacts(modelHandle)
         let cells =

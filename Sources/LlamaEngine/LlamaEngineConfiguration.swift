@@ -31,8 +31,13 @@ package struct LlamaEngineConfiguration: Hashable, Sendable {
     package var threads = 2
     /// How long idle compute threads spin before they sleep, 0 (not at all)...100.
     package var polling = 0
-    /// Layers on the GPU, where there is one; negative means all.
+    /// The only device that weights and cache are put on; nil: as the library likes.
+    package var device: ComputeDevice?
+    /// Layers on the device, when it is a GPU; negative means all.
     package var gpuLayers: Int32 = -1
+    /// Free memory that must be left beyond weights and cache, for compute buffers, sampling and
+    /// the rest. See `check`.
+    package var memoryMarginBytes = 256 << 20
 
     package init(modelPath: String) {
         self.modelPath = modelPath

@@ -8,6 +8,14 @@ package enum LlamaEngineError: Error, Hashable, Sendable {
     case modelRejected(path: String)
     /// The model does not generate text token by token (an encoder, a diffusion model).
     case modelUnsupported(path: String, description: String)
+    /// The header says that the model is for something else.
+    case modelUnsuitable(path: String, reason: String)
+    /// No device of that name that models can run on.
+    case deviceUnknown(name: String, known: [String])
+    /// Weights, cache and margin are more than the device has free.
+    case memoryShort(device: String, requirement: MemoryRequirement, freeBytes: Int)
+    /// A slot would have more context than the model was trained with.
+    case contextTooLong(tokens: Int, slots: Int, perSlot: Int, trained: Int)
     /// No context of the configured size could be made, mostly for lack of memory.
     case contextRejected(cells: Int, sequences: Int)
     /// The model was loaded but a first step failed; `code` is `llama_decode`'s.
@@ -29,6 +37,25 @@ extension LlamaEngineError: CustomStringConvertible {
             "llama.cpp cannot load the model \(path)"
         case .modelUnsupported(let path, let description):
             "the model \(path) (\(description)) does not generate text"
+        case .modelUnsuitable(let path, let reason):
+            "the model \(path) cannot serve: \(reason)"
+        case .deviceUnknown(let name, let known):
+            "there is no device \(name) to run a model on; there is: "
+                + known.joined(separator: ", ")
+        case .memoryShort(let device, let requirement, let free):
+            """
+            \(device) has \(Self.mebibytes(free)) free, but weights \
+            (\(Self.mebibytes(requirement.weightBytes))), KV cache \
+            (\(Self.mebibytes(requirement.cacheBytes))) and margin \
+            (\(Self.mebibytes(requirement.marginBytes))) take about \
+            \(Self.mebibytes(requirement.totalBytes)): choose fewer slots, less context, a smaller \
+            model or another device
+            """
+        case .contextTooLong(let tokens, let slots, let perSlot, let trained):
+            """
+            a context of \(tokens) tokens for \(slots) slots is \(perSlot) for each, but the model \
+            was trained with \(trained)
+            """
         case .contextRejected(let cells, let sequences):
             "cannot make a context of \(cells) cells and \(sequences) sequences; is there memory?"
         case .warmUpFailed(let code):
@@ -39,4 +66,6 @@ extension LlamaEngineError: CustomStringConvertible {
             "cannot quantize \(path) (code \(code))"
         }
     }
+
+    private static func mebibytes(_ bytes: Int) -> String { "\(bytes >> 20) MiB" }
 }

@@ -84,6 +84,10 @@ package struct WorkerConfiguration: Hashable, Sendable {
         package var contextTokens: Int?
         /// Nil: `separate` on a CPU, `shared` on a GPU.
         package var cacheLayout: CacheLayout?
+        /// `cpu`, `cuda:0`: where all slots run; nil: the first GPU, or else the CPU.
+        package var device: String?
+        /// Memory to be left free beyond weights and cache; nil: the engine's own default.
+        package var memoryMarginBytes: Int?
         /// Layers on the GPU where there is one; nil: all of them.
         package var gpuLayers: Int?
 
@@ -143,7 +147,12 @@ package struct WorkerConfiguration: Hashable, Sendable {
         if !listen.isLocal, !allowsPlaintext, tls == nil {
             throw .plaintextOffLoopback(address: listen.description)
         }
-        if let slots { try Self.check("--slots", slots, 1...256) }
+        let limit = LlamaEngineConfiguration.sequencesLimit
+        if let slots, !(1...limit).contains(slots) {
+            throw .setting(
+                name: "--slots", value: "\(slots)",
+                allowed: "1 to \(limit), the sequences that llama.cpp has (LLAMA_MAX_SEQ)")
+        }
         try Self.check("--queue", waitingRequestsMax, 0...1_000_000)
         try Self.check("--itl-target-ms", itlTargetMilliseconds, 0.001...60_000)
         if let prefillChunkTokens {

@@ -8,6 +8,8 @@ package enum WorkerError: Error, Hashable, Sendable, CustomStringConvertible {
     case access(reason: String)
     /// The model's file is missing, unreadable or not a model; `reason` is the library's.
     case model(path: String, reason: String)
+    /// The device, its memory or the model does not allow what was asked.
+    case unsuited(reason: String)
     /// The address could not be bound.
     case listen(address: String, reason: String)
     /// The engine broke while running; `code` is the library's.
@@ -25,6 +27,7 @@ package enum WorkerError: Error, Hashable, Sendable, CustomStringConvertible {
             """
         case .access(let reason): reason
         case .model(let path, let reason): "cannot load model \(path): \(reason)"
+        case .unsuited(let reason): reason
         case .listen(let address, let reason): "cannot listen on \(address): \(reason)"
         case .engine(let code, let message): "the engine failed (code \(code)): \(message)"
         }

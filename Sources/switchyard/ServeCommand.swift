@@ -17,6 +17,13 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: "Sequences that each worker runs at once; by default chosen for the device.")
     var slots: Int?
 
+    @Option(
+        help: """
+            Where workers run: cpu, cuda:0, or another that `switchyard worker --list-devices` \
+            names; several, with commas, are given to the workers in turn.
+            """)
+    var device: String?
+
     @Option(help: "Engine threads of each worker; by default the cores, shared between workers.")
     var threads: Int?
 
@@ -44,11 +51,11 @@ struct ServeCommand: AsyncParsableCommand {
     func run() async throws {
         let logger = gateway.logger()
         let directory = try DataDirectory(path: gateway.dataDir)
-        let supervised = SupervisedWorkers(
-            commandLine: WorkerCommandLine(
-                executable: try Self.executable(), arguments: arguments,
-                socketDirectory: try directory.socketDirectory()),
-            count: workers)
+        var commandLine = WorkerCommandLine(
+            executable: try Self.executable(), arguments: arguments,
+            socketDirectory: try directory.socketDirectory())
+        commandLine.devices = device?.split(separator: ",").map(String.init) ?? []
+        let supervised = SupervisedWorkers(commandLine: commandLine, count: workers)
         try await GatewayProgram.run(logger: logger) { [gateway] in
             var configuration = try gateway.gatewayConfiguration(dataDirectory: directory)
             configuration.pools[0].supervised = supervised

@@ -10,7 +10,8 @@ import Worker
 ///
 /// Standard output carries exactly one line, JSON, once a token can be generated; logs go to
 /// standard error. Exit status: 0 after a drain, 64 wrong usage, 66 no such model, 69 the address
-/// is taken, 70 the engine broke, 78 refused settings (`ExitCodes.swift`).
+/// is taken, 70 the engine broke, 78 refused settings, or what device,
+/// memory or model do not allow (`ExitCodes.swift`).
 struct WorkerCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "worker",
@@ -67,6 +68,26 @@ struct WorkerCommand: AsyncParsableCommand {
             much again; faster with many streams. Default: separate on a CPU, shared on a GPU.
             """)
     var kvLayout: CacheLayout?
+
+    @Option(
+        help: """
+            The device that all slots run on: cpu, cuda:0, or another that --list-devices names. \
+            Default: the first GPU, or else the CPU.
+            """)
+    var device: String?
+
+    @Flag(help: "Say what devices there are, and end.")
+    var listDevices = false
+
+    @Flag(help: "With --list-devices: as JSON.")
+    var json = false
+
+    @Option(
+        help: """
+            Free memory that the device must have beyond weights and KV cache, in MiB. \
+            Default: 256.
+            """)
+    var memoryMargin: Int?
 
     @Option(help: "Layers on the GPU, where there is one. Default: all.")
     var gpuLayers: Int?
@@ -126,8 +147,9 @@ struct WorkerCommand: AsyncParsableCommand {
     var simulated: SimulatedEngineOptions
 
     func run() async throws {
+        if listDevices { return try DeviceList.write(asJSON: json) }
         let signals = TerminationSignals()
-        let reloads = ReloadSignals()
+        let hangups = SignalStream([SIGHUP])
         var logger = Logger(label: "switchyard.worker") {
             StreamLogHandler.standardError(label: $0)
         }
@@ -145,7 +167,7 @@ struct WorkerCommand: AsyncParsableCommand {
         Output.line(runtime.readyLine)
         if lifeline { Lifeline.watch { _exit(0) } }
         let reloading = Task { [logger] in
-            for await _ in reloads.signals {
+            for await _ in hangups.signals {
                 do {
                     try runtime.reload()
                 } catch {
@@ -186,7 +208,7 @@ struct WorkerCommand: AsyncParsableCommand {
 
     static func exitCode(_ error: WorkerError) -> ExitCode {
         switch error {
-        case .setting, .plaintextOffLoopback, .access: .configuration
+        case .setting, .plaintextOffLoopback, .access, .unsuited: .configuration
         case .model: .noInput
         case .listen: .unavailable
         case .engine: .software
@@ -244,6 +266,8 @@ struct WorkerCommand: AsyncParsableCommand {
             settings.contextTokens = context
             settings.cacheLayout = kvLayout
             settings.gpuLayers = gpuLayers
+            settings.device = device
+            settings.memoryMarginBytes = memoryMargin.map { max(0, $0) << 20 }
             return .llama(settings)
         case .simulated:
             return .simulated(try simulated.settings(context: context))

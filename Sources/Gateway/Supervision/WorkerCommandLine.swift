@@ -4,6 +4,8 @@ package struct WorkerCommandLine: Hashable, Sendable {
     package var executable: String
     /// Everything after the subcommand, except the model and `--listen`, which are added.
     package var arguments: [String]
+    /// `--device` of the workers, one after the other; empty: each chooses for itself.
+    package var devices: [String] = []
     /// Where the workers' sockets live; made with mode 0700.
     package var socketDirectory: String
 
@@ -20,6 +22,11 @@ package struct WorkerCommandLine: Hashable, Sendable {
             (model.path.map { ["--model", $0] } ?? [])
             + ["--model-name", model.name] + arguments
         return line
+    }
+
+    /// Of one worker, the same over its lives.
+    func arguments(worker: Int) -> [String] {
+        devices.isEmpty ? arguments : arguments + ["--device", devices[worker % devices.count]]
     }
 
     /// `--listen` for one life of one worker. A new path for each life: a dying process may still

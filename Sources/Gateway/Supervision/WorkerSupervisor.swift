@@ -138,7 +138,7 @@ actor WorkerSupervisor {
         let process = try WorkerProcess(
             executable: commandLine.executable,
             arguments: ["worker", "--lifeline", "--listen", "unix:\(path)"]
-                + commandLine.arguments)
+                + commandLine.arguments(worker: index))
         self.process = process
         logger.info(
             "worker started",

@@ -7,8 +7,18 @@ extension EngineThread.Setup where E == LlamaCppEngine {
     static func llama(
         _ settings: WorkerConfiguration.LlamaSettings, _ configuration: WorkerConfiguration
     ) throws(WorkerError) -> EngineThread.Setup<LlamaCppEngine> {
-        let gpu = ComputeDevice.all().first { $0.kind == .gpu }
-        let usesGPU = gpu != nil && settings.gpuLayers != 0
+        let path = settings.modelPath
+        let device: ComputeDevice
+        let header: ModelHeader
+        do throws(LlamaEngineError) {
+            // No layer on a GPU is what a CPU does.
+            device = try ComputeDevice.choose(
+                settings.device ?? (settings.gpuLayers == 0 ? "cpu" : nil))
+            header = try ModelHeader(path: path)
+        } catch {
+            throw WorkerError(error, path: path)
+        }
+        let usesGPU = device.kind != .cpu && settings.gpuLayers != 0
         let slots = configuration.slots ?? WorkerDefaults.slots(onGPU: usesGPU)
         var engineSettings = LlamaEngineConfiguration(modelPath: settings.modelPath)
         engineSettings.slots = slots
@@ -16,11 +26,16 @@ extension EngineThread.Setup where E == LlamaCppEngine {
         engineSettings.cacheLayout = layout
         engineSettings.maxSequences = WorkerDefaults.sequences(slots: slots, layout: layout)
         engineSettings.cacheCells =
-            settings.contextTokens ?? slots * WorkerDefaults.contextTokensPerSlot(layout)
+            settings.contextTokens
+            ?? slots
+            * min(
+                WorkerDefaults.contextTokensPerSlot(layout), header.trainingContextTokens ?? .max)
         engineSettings.batchTokens = WorkerDefaults.batchTokens(
             slots: slots, onGPU: usesGPU)
         engineSettings.microBatchTokens = min(512, engineSettings.batchTokens)
         engineSettings.threads = settings.threads ?? WorkerDefaults.threads
+        engineSettings.device = device
+        if let margin = settings.memoryMarginBytes { engineSettings.memoryMarginBytes = margin }
         if let layers = settings.gpuLayers { engineSettings.gpuLayers = Int32(clamping: layers) }
         let engine: LlamaCppEngine
         do throws(LlamaEngineError) {
@@ -28,9 +43,8 @@ extension EngineThread.Setup where E == LlamaCppEngine {
         } catch {
             throw WorkerError(error, path: settings.modelPath)
         }
-        let device =
-            usesGPU
-            ? gpu.map { "\($0.name), \($0.summary)" } ?? "GPU" : "CPU, \(engine.threads) threads"
+        let placed =
+            usesGPU ? "\(device.name), \(device.summary)" : "cpu, \(engine.threads) threads"
         return EngineThread.Setup<LlamaCppEngine>(
             engine: engine,
             scheduling: WorkerDefaults.scheduling(
@@ -42,7 +56,7 @@ extension EngineThread.Setup where E == LlamaCppEngine {
                 path: settings.modelPath,
                 // The library's summary begins with the architecture: "llama 135M Q4_0".
                 architecture: String(engine.model.summary.prefix { $0 != " " }),
-                device: device))
+                device: placed))
     }
 }
 
@@ -51,6 +65,9 @@ extension WorkerError {
         switch error {
         case .invalidSetting(let name, let value, let allowed):
             self = .setting(name: name, value: value, allowed: allowed)
+        case .modelUnsupported, .modelUnsuitable, .deviceUnknown, .memoryShort, .contextTooLong,
+            .contextRejected:
+            self = .unsuited(reason: error.description)
         default:
             self = .model(path: path, reason: error.description)
         }
