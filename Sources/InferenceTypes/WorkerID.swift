@@ -11,6 +11,17 @@ package struct WorkerID: Hashable, Comparable, Sendable {
     }
 }
 
+extension WorkerID: Codable {
+    package init(from decoder: any Decoder) throws {
+        number = try decoder.singleValueContainer().decode(UInt32.self)
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(number)
+    }
+}
+
 /// One unit of admitted work: a single choice of a single request. Assigned by the gateway, unique
 /// in its process.
 package struct TicketID: Hashable, Comparable, Sendable {
@@ -22,5 +33,16 @@ package struct TicketID: Hashable, Comparable, Sendable {
 
     package static func < (left: TicketID, right: TicketID) -> Bool {
         left.number < right.number
+    }
+}
+
+extension TicketID: Codable {
+    package init(from decoder: any Decoder) throws {
+        number = try decoder.singleValueContainer().decode(UInt64.self)
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(number)
     }
 }

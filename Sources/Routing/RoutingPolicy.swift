@@ -1,6 +1,6 @@
 /// How a worker is chosen. A policy only chooses; `Fleet.place` counts and the gateway sends.
 /// Each finds its candidates, few of many and all with room, and orders them; the first is chosen.
-package enum RoutingPolicy: String, Hashable, Sendable, CaseIterable {
+package enum RoutingPolicy: String, Hashable, Sendable, CaseIterable, Codable {
     case roundRobin = "round-robin"
     case leastLoad = "least-load"
     case powerOfTwo = "power-of-two"

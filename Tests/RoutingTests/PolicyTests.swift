@@ -1,3 +1,4 @@
+import Foundation
 import InferenceTypes
 import Testing
 
@@ -180,6 +181,28 @@ private func request(
             #expect(shuffled?.replay() == record?.worker)
             #expect((record?.candidates.count ?? 0) <= 4 + 1 + 4)
             if number % 3 == 0 { fleet.prefillEnded(ticket(number)) }
+            if number % 2 == 0 { _ = fleet.release(ticket(number)) }
+        }
+    }
+
+    @Test(arguments: RoutingPolicy.allCases)
+    func aRecordReplaysToItsChoiceAfterATripThroughJSON(policy: RoutingPolicy) throws {
+        var fleet = fleet(40)
+        var random = SeededGenerator(seed: 4)
+        for number in 0..<100 as Range<UInt64> {
+            let rates = WorkerRates(
+                prefillSecondsPerToken: Double.random(in: 0..<0.01, using: &random),
+                decodeSecondsPerSequence: Double.random(in: 0..<0.01, using: &random))
+            fleet.setRates(worker(UInt32(number % 40)), rates)
+            fleet.setWeight(worker(UInt32(number % 40)), Double.random(in: 0.1..<9, using: &random))
+            let prompt = request(
+                UInt64.random(in: 0..<10, using: &random), conversation: number % 7)
+            let placed = fleet.placeRecording(ticket(number), prompt, by: policy)
+            let record = try #require(placed)
+            let json = try JSONEncoder().encode(record)
+            let parsed = try JSONDecoder().decode(DecisionRecord.self, from: json)
+            #expect(parsed == record)
+            #expect(parsed.replay() == record.worker)
             if number % 2 == 0 { _ = fleet.release(ticket(number)) }
         }
     }

@@ -1,8 +1,9 @@
 import InferenceTypes
 import Routing
 
-/// `routing-benchmark [--decisions N] [--entries N] [--blocks N] [--policy NAME] [WORKERS …]`: how
-/// long one routing decision takes and how large the router's state is, by number of workers.
+/// `routing-benchmark [--decisions N] [--entries N] [--blocks N] [--policy NAME] [--records N]
+/// [WORKERS …]`: how long one routing decision takes and how large the router's state is, by number
+/// of workers. With `--records` each decision makes a record, of which the last N are kept.
 ///
 /// A decision is what the gateway does for one request: hash the prompt's blocks, find candidates,
 /// choose, count the load and insert the prompt's blocks. Half of the prompts go on where an
@@ -13,6 +14,8 @@ struct RoutingBenchmark {
     var entries = 1 << 20
     var promptBlocks = 24
     var policy = RoutingPolicy.cost
+    /// Decision records that are kept; 0: none are made.
+    var records = 0
     var fleets: [Int] = []
 
     static func main() {
@@ -21,12 +24,13 @@ struct RoutingBenchmark {
             print(
                 "usage: routing-benchmark [--decisions N] [--entries N] [--blocks N]",
                 "[--policy \(RoutingPolicy.allCases.map(\.rawValue).joined(separator: "|"))]",
-                "[WORKERS ...]")
+                "[--records N] [WORKERS ...]")
             return
         }
         print(
             "\(benchmark.policy.rawValue), \(benchmark.decisions) decisions,",
-            "\(benchmark.promptBlocks) blocks of 64 tokens, \(benchmark.entries) index entries")
+            "\(benchmark.promptBlocks) blocks of 64 tokens, \(benchmark.entries) index entries,",
+            "\(benchmark.records) records")
         print("workers  hash p50  p99  choose p50  p99  both p50  p99  p999 us  state")
         for workers in benchmark.fleets.isEmpty ? [1_000, 10_000, 100_000] : benchmark.fleets {
             benchmark.run(workers: workers)
@@ -42,6 +46,7 @@ struct RoutingBenchmark {
                 case ("--decisions", let number?, _) where number > 0: decisions = number
                 case ("--entries", let number?, _) where number > 0: entries = number
                 case ("--blocks", let number?, _) where number > 0: promptBlocks = number
+                case ("--records", let number?, _) where number >= 0: records = number
                 case ("--policy", _, let policy?): self.policy = policy
                 default: return false
                 }
@@ -62,6 +67,8 @@ struct RoutingBenchmark {
         }
         var times: [(hash: Int64, choose: Int64)] = []
         times.reserveCapacity(decisions)
+        var kept: [DecisionRecord] = []
+        kept.reserveCapacity(records)
         let clock = ContinuousClock()
         // As many at once as fill half of the slots, or as many as half of the decisions place.
         let atOnce = min(workers * 8, decisions / 2)
@@ -72,14 +79,29 @@ struct RoutingBenchmark {
             let hashed = clock.now
             let request = PlacementRequest(
                 promptTokens: prompt.count, outputTokens: 200, blocks: blocks)
-            let worker = fleet.place(TicketID(number: UInt64(number)), request, by: policy)
+            let ticket = TicketID(number: UInt64(number))
+            if records == 0 {
+                guard fleet.place(ticket, request, by: policy) != nil else { Self.full() }
+            } else {
+                guard let record = fleet.placeRecording(ticket, request, by: policy) else {
+                    Self.full()
+                }
+                if kept.count < records {
+                    kept.append(record)
+                } else {
+                    kept[number % records] = record
+                }
+            }
             let end = clock.now
-            guard worker != nil else { preconditionFailure("the fleet is full") }
             guard number >= atOnce else { continue }
             times.append((nanoseconds(hashed - start), nanoseconds(end - hashed)))
             _ = fleet.release(TicketID(number: UInt64(number - atOnce)))
         }
         report(workers, fleet, times)
+    }
+
+    private static func full() -> Never {
+        preconditionFailure("the fleet is full")
     }
 
     /// The first blocks of an odd prompt are all of the prompt before it but its last quarter.

@@ -1,9 +1,9 @@
 package import InferenceTypes
 
 /// One worker considered in a choice, with all facts that the choice is made of.
-package struct Candidate: Hashable, Sendable {
+package struct Candidate: Hashable, Sendable, Codable {
     /// Why it was considered.
-    package enum Origin: String, Hashable, Sendable, CaseIterable {
+    package enum Origin: String, Hashable, Sendable, CaseIterable, Codable {
         /// It holds the deepest known prefix of the prompt.
         case holder
         /// The conversation's last request went there.
@@ -19,6 +19,8 @@ package struct Candidate: Hashable, Sendable {
     package var worker: WorkerID
     package var origin: Origin
     package var slots: Int
+    /// As `Fleet.Worker.weight`.
+    package var weight: Double
     /// All its work, other gateways' included.
     package var load: WorkerLoad
     package var rates: WorkerRates
@@ -33,6 +35,7 @@ package struct Candidate: Hashable, Sendable {
         self.worker = worker.id
         self.origin = origin
         slots = worker.slots
+        weight = worker.weight
         load = worker.totalLoad
         rates = worker.rates
         self.cachedTokens = cachedTokens
@@ -47,10 +50,17 @@ package struct Candidate: Hashable, Sendable {
 
     /// As `Fleet.Worker.isLighter`.
     func isLighter(than other: Candidate) -> Bool {
-        let left = load.sequences * other.slots
-        let right = other.load.sequences * slots
+        let left = Fleet.Worker.fullness(load, slots: slots, weight: weight)
+        let right = Fleet.Worker.fullness(other.load, slots: other.slots, weight: other.weight)
         if left != right { return left < right }
         if lastChoice != other.lastChoice { return lastChoice < other.lastChoice }
         return worker < other.worker
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case worker, origin, slots, weight, load, rates
+        case cachedTokens = "cached_tokens"
+        case lastChoice = "last_choice"
+        case costSeconds = "cost_seconds"
     }
 }

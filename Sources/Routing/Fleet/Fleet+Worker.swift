@@ -6,6 +6,8 @@ extension Fleet {
         package let id: WorkerID
         /// Sequences that run in its batch at once.
         package internal(set) var slots: Int
+        /// How much of the work it takes, in proportion to the others; above 0.
+        package internal(set) var weight = 1.0
         package internal(set) var isReady = false
         /// No new requests; running ones finish.
         package internal(set) var isDraining = false
@@ -28,11 +30,16 @@ extension Fleet {
                 && load.sequences + otherLoad.sequences < slots + aheadLimitTickets
         }
 
+        /// The share of its slots in use, as seen through its weight. A quotient and not a product
+        /// of both sides, since roundings of products would not give a total order.
+        static func fullness(_ load: WorkerLoad, slots: Int, weight: Double) -> Double {
+            Double(load.sequences) / (Double(slots) * weight)
+        }
+
         /// The lower share of slots in use, then the one not chosen for longest, then the lower id.
         func isLighter(than other: Worker) -> Bool {
-            // a/b < c/d without division: both slot counts are positive.
-            let left = (load.sequences + otherLoad.sequences) * other.slots
-            let right = (other.load.sequences + other.otherLoad.sequences) * slots
+            let left = Self.fullness(totalLoad, slots: slots, weight: weight)
+            let right = Self.fullness(other.totalLoad, slots: other.slots, weight: other.weight)
             if left != right { return left < right }
             if lastChoice != other.lastChoice { return lastChoice < other.lastChoice }
             return id < other.id

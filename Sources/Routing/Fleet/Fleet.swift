@@ -51,13 +51,15 @@ package struct Fleet: Sendable {
 
     /// Adds a worker that is not yet ready.
     package mutating func add(
-        _ id: WorkerID, slots: Int, rates: WorkerRates = WorkerRates()
+        _ id: WorkerID, slots: Int, weight: Double = 1, rates: WorkerRates = WorkerRates()
     ) {
         precondition(slots >= 1, "slots: \(slots)")
+        precondition(weight > 0 && weight.isFinite, "weight: \(weight)")
         precondition(lastID.map { $0 < id } ?? true, "worker ids must ascend")
         lastID = id
         var worker = Worker(id: id, slots: slots)
         worker.rates = rates
+        worker.weight = weight
         if let row = freeRows.popLast() {
             rows[row] = worker
             rowNumbers[id] = row
@@ -99,6 +101,13 @@ package struct Fleet: Sendable {
     package mutating func setRates(_ id: WorkerID, _ rates: WorkerRates) {
         guard let row = row(of: id) else { return }
         rows[row].rates = rates
+    }
+
+    /// Half the cost for a worker of weight 2: it gets more of the work.
+    package mutating func setWeight(_ id: WorkerID, _ weight: Double) {
+        precondition(weight > 0 && weight.isFinite, "weight: \(weight)")
+        guard let row = row(of: id) else { return }
+        update(row) { $0.weight = weight }
     }
 
     /// What the worker reports to have besides this gateway's tickets.
@@ -206,6 +215,9 @@ package struct Fleet: Sendable {
             rows[row].load.prefillTokens -= share.load.prefillTokens
         }
     }
+
+    /// What the ticket counts as at its worker; nil when it is not placed.
+    package func load(of ticket: TicketID) -> WorkerLoad? { shares[ticket]?.load }
 
     /// Gives the ticket's load back. False when it was not placed (already released).
     package mutating func release(_ ticket: TicketID) -> Bool {
