@@ -88,7 +88,8 @@ let package = Package(
         .executableTarget(
             name: "switchyard",
             dependencies: [
-                "Gateway", "Worker", "Admission", "HTTPTransport", "Scheduling", "LlamaEngine",
+                "Gateway", "Worker", "Admission", "Routing", "HTTPTransport", "Scheduling",
+                "LlamaEngine",
                 arguments, log,
             ] + nio,
             swiftSettings: strict, linkerSettings: besideTheBinary),
@@ -179,7 +180,12 @@ let package = Package(
             ]),
 
         // Tests.
-        tests("Gateway", ["Admission", "GRPC", "InferenceAPI", "InferenceTypes", log] + nio),
+        tests(
+            "Gateway",
+            [
+                "Admission", "GRPC", "HTTPTransport", "InferenceAPI", "InferenceTypes", "Routing",
+                log,
+            ] + nio),
         tests(
             "Worker",
             [

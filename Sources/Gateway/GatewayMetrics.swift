@@ -112,6 +112,10 @@ struct GatewayMetrics: Sendable {
         registry.gauge("switchyard_slots_ready", "Slots of ready workers.") {
             Double(status.numbers.readySlots)
         }
+        registry.gauge(
+            "switchyard_queued_seconds_per_slot",
+            "Predicted time that the ready workers need for what waits: scale by this."
+        ) { status.numbers.queuedSecondsPerSlot }
         registry.gauge("vllm:num_requests_waiting", "Alias of switchyard_queue_depth.") {
             Double(status.numbers.waiting)
         }

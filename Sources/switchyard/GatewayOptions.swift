@@ -4,6 +4,7 @@ import Foundation
 import Gateway
 import HTTPTransport
 import Logging
+import Routing
 
 /// The flags that `serve` and `gateway` share.
 struct GatewayOptions: ParsableArguments {
@@ -75,6 +76,16 @@ struct GatewayOptions: ParsableArguments {
     @Option(help: "Times that a stream goes on with another worker when it lost its own.")
     var resumeLimit = 64
 
+    @Option(
+        help: """
+            How a worker is chosen: \
+            \(RoutingPolicy.allCases.map(\.rawValue).joined(separator: ", ")).
+            """)
+    var policy = RoutingPolicy.cost
+
+    @Option(help: "Routing decisions that are kept for `switchyard why`; 0: none.")
+    var decisionLimit = 4_096
+
     @Option(help: "Silence, also to PINGs, after which a worker counts as lost, in seconds.")
     var workerHangSeconds = 5.0
 
@@ -110,7 +121,10 @@ struct GatewayOptions: ParsableArguments {
         try positive("no-worker-wait", noWorkerWait)
         try positive("body-limit", bodyLimit)
         try positive("time-limit", timeLimit)
-        for (name, value) in [("retry-limit", retryLimit), ("resume-limit", resumeLimit)] {
+        for (name, value) in [
+            ("retry-limit", retryLimit), ("resume-limit", resumeLimit),
+            ("decision-limit", decisionLimit),
+        ] {
             guard value >= 0 else { throw ValidationError("--\(name) must not be negative") }
         }
         for (name, value) in [
@@ -154,6 +168,8 @@ struct GatewayOptions: ParsableArguments {
     }
 }
 
+extension RoutingPolicy: ExpressibleByArgument {}
+
 enum LogLevel {
     static let known = ["debug", "info", "notice", "warning", "error"]
 }
@@ -179,7 +195,8 @@ extension GatewayOptions {
         var served = ModelSettings(path: model)
         if let modelName { served.name = modelName }
         served.aliases = modelAlias
-        let pool = PoolSettings(name: "default", model: served.name)
+        var pool = PoolSettings(name: "default", model: served.name)
+        pool.policy = policy
         var configuration = GatewayConfiguration(models: [served], pools: [pool])
         configuration.host = host
         configuration.port = port
@@ -195,6 +212,7 @@ extension GatewayOptions {
             queueLimitTickets: queueLimit,
             waitLimitNanoseconds: Int64(queueWait) * 1_000_000_000,
             noWorkerWaitLimitNanoseconds: Int64(noWorkerWait) * 1_000_000_000)
+        configuration.decisionLimit = decisionLimit
         configuration.limits.retryLimit = retryLimit
         configuration.limits.resumeLimit = resumeLimit
         configuration.workerHangNanoseconds = Int64(workerHangSeconds * 1e9)

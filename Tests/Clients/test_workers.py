@@ -77,9 +77,9 @@ def test_workers_come_and_go_at_run_time(launch):
         assert workers(gateway, "add", second.address).stdout == "worker 1\n"
         gateway.wait_for_workers(2)
         table = workers(gateway, "list").stdout.splitlines()
-        assert table[0].split() == ["ID", "POOL", "STATE", "IN", "FLIGHT", "SLOTS", "PROCESS",
-                                    "PID", "RESTARTS", "ENDPOINT"]
-        assert table[2].split() == ["1", "default", "ready", "0", "4", "-", "-", "-",
+        assert table[0].split() == ["ID", "POOL", "STATE", "IN", "FLIGHT", "SLOTS", "WEIGHT",
+                                    "PROCESS", "PID", "RESTARTS", "ENDPOINT"]
+        assert table[2].split() == ["1", "default", "ready", "0", "4", "1", "-", "-", "-",
                                     second.address]
         workers(gateway, "remove", "0")
         assert [one["endpoint"] for one in listed(gateway)] == [second.address]
@@ -122,6 +122,9 @@ def test_a_token_is_needed_where_there_is_one(simulated):
     ("DELETE", "/admin/v1/workers/0", None, 400),
     ("POST", "/admin/v1/workers/x/drain", None, 400),
     ("POST", "/admin/v1/workers/99/drain", None, 404),
+    ("POST", "/admin/v1/workers/0/weight", b'{"weight":0}', 400),
+    ("POST", "/admin/v1/workers/99/weight", b'{"weight":2}', 404),
+    ("GET", "/admin/v1/decisions/none", None, 404),
     ("POST", "/admin/v1/workers/0/drain", b'{"seconds":-1}', 400),
     ("POST", "/admin/v1/pools/other/scale", b'{"workers":1}', 404),
     ("POST", "/admin/v1/pools/default/scale", b'{"workers":-1}', 400),

@@ -46,6 +46,9 @@ struct AdminTests {
             ("PUT", "/admin/v1/splits/s", .split("s")),
             ("DELETE", "/admin/v1/splits/s", .removeSplit("s")),
             ("POST", "/admin/v1/reload", .reload),
+            ("POST", "/admin/v1/workers/7/weight", .weight(id)),
+            ("GET", "/admin/v1/decisions/req_1", .decisions(requestID: "req_1")),
+            ("GET", "/admin/v1/decisions/a/b%2Fc?x", .decisions(requestID: "a/b/c")),
         ]
         for (method, path, route) in routes {
             #expect(try AdminRoute(method: method, path: path) == route)
@@ -57,6 +60,14 @@ struct AdminTests {
         for path in ["/admin/v2/workers", "/admin/v1", "/admin/v1/workers/7/x/y", "/admin/v1/x"] {
             #expect(throws: APIError.self) { try AdminRoute(method: "GET", path: path) }
         }
+    }
+
+    @Test(arguments: ["", "{}", #"{"weight":0}"#, #"{"weight":-1}"#, #"{"weight":1e9}"#])
+    func otherWeightsAreRefused(body: String) {
+        let error = #expect(throws: APIError.self) {
+            try AdminAction(.weight(WorkerID(number: 7)), body: Array(body.utf8))
+        }
+        #expect(error?.parameter == "weight")
     }
 
     @Test(arguments: [

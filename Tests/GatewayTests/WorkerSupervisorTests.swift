@@ -104,6 +104,7 @@ private struct Trial {
             Dispatcher(
                 pool: pool, loop: loop, loops: [], numbers: WorkerNumbers(),
                 admission: AdmissionConfiguration(), aheadLimitTickets: 0, policy: .leastLoad,
+                decisionLimit: 16,
                 status: status, clock: MonotonicClock.now, logger: logger)
         }
         self.dispatcher = dispatcher

@@ -6,10 +6,12 @@ import InferenceTypes
 /// What an operator asks of the gateway; `docs/operations.md` has the table of requests.
 enum AdminAction: Sendable {
     case listWorkers
-    case addWorker(HTTPEndpoint, pool: String?)
+    case addWorker(HTTPEndpoint, weight: Double, pool: String?)
     case removeWorker(WorkerID)
     case drainWorker(WorkerID, seconds: Int?)
     case undrainWorker(WorkerID)
+    case setWeight(WorkerID, Double)
+    case decisions(requestID: String)
     case restartWorker(WorkerID, seconds: Int?)
     case listPools
     case scale(pool: String, workers: Int, seconds: Int?)
@@ -23,6 +25,8 @@ enum AdminAction: Sendable {
 
     /// Longest drain that can be asked for.
     static let drainSecondsLimit = 86_400
+    /// What a worker's weight may be.
+    static let weights = 0.01...100.0
 
     /// The fields of all bodies together.
     private struct Body: Decodable {
@@ -36,6 +40,7 @@ enum AdminAction: Sendable {
         var aliases: [String]?
         var arguments: [String]?
         var shares: [String: Int]?
+        var weight: Double?
     }
 
     init(_ route: AdminRoute, body: [UInt8]) throws(APIError) {
@@ -53,10 +58,13 @@ enum AdminAction: Sendable {
                     .invalidValue, "endpoint must be host:port or unix:/path.",
                     parameter: "endpoint")
             }
-            self = .addWorker(endpoint, pool: body.pool)
+            self = .addWorker(
+                endpoint, weight: try Self.weight(body.weight ?? 1), pool: body.pool)
         case .remove(let id): self = .removeWorker(id)
         case .drain(let id): self = .drainWorker(id, seconds: body.seconds)
         case .undrain(let id): self = .undrainWorker(id)
+        case .weight(let id): self = .setWeight(id, try Self.weight(body.weight))
+        case .decisions(let id): self = .decisions(requestID: id)
         case .restart(let id): self = .restartWorker(id, seconds: body.seconds)
         case .pools: self = .listPools
         case .scale(let pool):
@@ -94,6 +102,15 @@ enum AdminAction: Sendable {
             throw APIError(.missingParameter, "\(name) is missing.", parameter: name)
         }
         return text
+    }
+
+    private static func weight(_ value: Double?) throws(APIError) -> Double {
+        guard let value, weights.contains(value) else {
+            throw APIError(
+                .invalidValue, "weight must be \(weights.lowerBound)...\(weights.upperBound).",
+                parameter: "weight")
+        }
+        return value
     }
 
     private static func count(_ workers: Int?) throws(APIError) -> Int {

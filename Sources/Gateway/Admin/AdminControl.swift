@@ -67,8 +67,10 @@ struct AdminControl: Sendable {
         case .listWorkers: return try await workers()
         case .listPools: return try Self.json(Pools(pools: await directory.list()))
         case .listModels: return try await models()
-        case .addWorker(let endpoint, let pool):
-            let id = try await directory.register(endpoint, pool: pool)
+        case .addWorker(let endpoint, let weight, let pool):
+            var worker = WorkerSettings(endpoint)
+            worker.weight = weight
+            let id = try await directory.register(worker, pool: pool)
             return try Self.json(Added(id: id.number))
         case .removeWorker(let id): try await remove(id)
         case .drainWorker(let id, let seconds):
@@ -76,6 +78,9 @@ struct AdminControl: Sendable {
             try await require(id) { $0.drainWorker(id, seconds: seconds) }
         case .undrainWorker(let id):
             try await require(id) { $0.undrainWorker(id) }
+        case .setWeight(let id, let weight):
+            try await require(id) { $0.setWeight(id, weight) }
+        case .decisions(let requestID): return try await decisions(of: requestID)
         case .restartWorker(let id, let seconds):
             guard await directory.restart(id, seconds: seconds) else { throw Self.unknown(id) }
         case .scale(let pool, let workers, let seconds):
@@ -119,6 +124,23 @@ struct AdminControl: Sendable {
             }
         }
         return try Self.json(Workers(workers: list, starting: starting))
+    }
+
+    private func decisions(of requestID: String) async throws -> [UInt8] {
+        var decisions: [Decision] = []
+        var waiting = 0
+        for pool in await directory.pools {
+            let found = try await pool.dispatcher.ask { $0.decisions(of: requestID) }
+            decisions += found.decisions
+            waiting += found.waiting
+        }
+        guard !decisions.isEmpty || waiting > 0 else {
+            throw APIError(
+                .resourceNotFound, "No decision about request \(requestID) is known any more.")
+        }
+        decisions.sort { $0.decided < $1.decided }
+        return try Self.json(
+            DecisionReport(requestID, decisions, waiting: waiting, now: core.clock()))
     }
 
     private func models() async throws -> [UInt8] {
@@ -179,7 +201,7 @@ struct AdminControl: Sendable {
     /// The audit log: everything that changes something, and how it ended.
     private func log(_ action: AdminAction, outcome: String) {
         switch action {
-        case .listWorkers, .listPools, .listModels: return
+        case .listWorkers, .listPools, .listModels, .decisions: return
         default:
             logger.notice(
                 "admin action", metadata: ["action": "\(action)", "outcome": "\(outcome)"])

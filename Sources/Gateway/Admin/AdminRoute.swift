@@ -9,6 +9,8 @@ enum AdminRoute: Hashable, Sendable {
     case remove(WorkerID)
     case drain(WorkerID)
     case undrain(WorkerID)
+    case weight(WorkerID)
+    case decisions(requestID: String)
     case restart(WorkerID)
     case pools
     case scale(pool: String)
@@ -22,6 +24,10 @@ enum AdminRoute: Hashable, Sendable {
 
     init(method: String, path: String) throws(APIError) {
         guard path.hasPrefix("/admin/v1/") else { throw Self.unknown }
+        if let id = Self.requestID(path) {
+            self = try Self.choose(method, ["GET": .decisions(requestID: id)])
+            return
+        }
         let parts = path.prefix { $0 != "?" }.split(separator: "/").dropFirst(2)
             .map { String($0).removingPercentEncoding ?? String($0) }
         switch (parts.first, parts.count) {
@@ -34,7 +40,7 @@ enum AdminRoute: Hashable, Sendable {
             self = try Self.choose(
                 method, parts[2],
                 [
-                    "drain": .drain(id), "undrain": .undrain(id),
+                    "drain": .drain(id), "undrain": .undrain(id), "weight": .weight(id),
                     "restart": .restart(id),
                 ])
         case ("pools", 1):
@@ -54,6 +60,14 @@ enum AdminRoute: Hashable, Sendable {
             self = try Self.choose(method, ["POST": .reload])
         default: throw Self.unknown
         }
+    }
+
+    /// A request's id may have slashes, also percent-encoded.
+    private static func requestID(_ path: String) -> String? {
+        let prefix = "/admin/v1/decisions/"
+        guard path.hasPrefix(prefix) else { return nil }
+        let rest = path.dropFirst(prefix.count).prefix { $0 != "?" }
+        return RequestHeaders.requestID(rest.removingPercentEncoding)
     }
 
     private static var unknown: APIError { APIError(.routeNotFound, "Unknown path.") }

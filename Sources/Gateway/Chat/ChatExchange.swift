@@ -107,12 +107,11 @@ final class ChatExchange: HTTPServerStreamReceiver {
         phase = .preparing
         connectionLoop.preparing += 1
         let bound = NIOLoopBound(self, eventLoop: stream.eventLoop)
-        let conversation =
-            RequestHeaders.conversationID(head.fields["x-grok-conv-id"])
-            ?? RequestHeaders.conversationID(head.fields["x-session-id"])
-        core.preparation.prepare(
-            body, conversation: conversation, on: stream.eventLoop
-        ).whenComplete { result in bound.value.preparationEnded(result) }
+        let caller = ChatCaller(
+            tenant: keyName, conversation: RequestHeaders.conversationID(in: head))
+        core.preparation.prepare(body, of: caller, on: stream.eventLoop).whenComplete { result in
+            bound.value.preparationEnded(result)
+        }
         body = ByteBuffer()
     }
 
@@ -151,8 +150,9 @@ final class ChatExchange: HTTPServerStreamReceiver {
         connectionLoop.submit(
             choices,
             Submission(
-                tickets: choices.map(\.ticket), tier: request.serviceTier ?? .standard,
-                deadline: firstTokenDeadline, arrival: arrival),
+                requestID: requestID, tickets: choices.map(\.ticket),
+                tier: request.serviceTier ?? .standard, deadline: firstTokenDeadline,
+                arrival: arrival, request: prepared.placement),
             to: prepared.pool)
     }
 
@@ -170,7 +170,7 @@ final class ChatExchange: HTTPServerStreamReceiver {
         connectionLoop.preparing += 1
         let bound = NIOLoopBound(self, eventLoop: stream.eventLoop)
         core.preparation.prepare(
-            prepared.request, conversation: prepared.conversation, on: stream.eventLoop
+            prepared.request, of: prepared.caller, on: stream.eventLoop
         ).whenComplete { result in bound.value.preparationEnded(result) }
     }
 
@@ -178,6 +178,7 @@ final class ChatExchange: HTTPServerStreamReceiver {
 
     var wantsLogprobs: Bool { prepared?.sampling.topLogprobs != nil }
     var isWritable: Bool { stream.isWritable }
+    var promptTokens: Int { prepared?.prompt.count ?? 0 }
 
     func isControl(_ token: TokenID) -> Bool {
         prepared?.tokenizer.vocabulary.pieces.isControl(token) ?? false

@@ -43,6 +43,10 @@ final class ChoiceStream: EngineStreamReceiver {
     private var logprobs: [TokenLogprob] = []
     /// Every token that a worker sent, in order.
     private var accepted: [TokenID] = []
+    /// How many of them came from workers before this one.
+    private var acceptedBefore = 0
+    /// The client did not read as fast as this worker's tokens came.
+    private var wasPaused = false
     /// Workers that this choice was started on.
     private var attempts = 0
     /// How often it was continued after its first token.
@@ -69,6 +73,8 @@ final class ChoiceStream: EngineStreamReceiver {
     func start(on engine: EngineConnection, of worker: WorkerID) {
         guard case .waiting = state, let exchange else { return }
         self.worker = worker
+        acceptedBefore = accepted.count
+        wasPaused = false
         exchange.choiceStarted(on: worker)
         do {
             attempts += 1
@@ -112,6 +118,11 @@ final class ChoiceStream: EngineStreamReceiver {
         // Cached tokens are told by the first worker: a later one caches what was computed before.
         if accepted.isEmpty { usage.cachedTokens = tokens.cachedTokens }
         fruitless = 0
+        if accepted.count == acceptedBefore {
+            let uncached = exchange.promptTokens + acceptedBefore - tokens.cachedTokens
+            connectionLoop.firstToken(
+                FirstToken(ticket: ticket, uncachedTokens: uncached), of: pool)
+        }
         accepted += tokens.tokens
         usage.completionTokens = accepted.count
         if let entries = tokens.logprobs { logprobs += entries }
@@ -126,7 +137,7 @@ final class ChoiceStream: EngineStreamReceiver {
         }
         emit(released: released, to: exchange)
         guard case .running = state else { return }
-        if exchange.isWritable { call.consume() }
+        if exchange.isWritable { call.consume() } else { wasPaused = true }
     }
 
     func finished(_ finish: EngineFinish) {
@@ -219,7 +230,7 @@ final class ChoiceStream: EngineStreamReceiver {
     private func requeue(_ exchange: ChatExchange) {
         state = .waiting
         exchange.choiceMoved(isResumed: !accepted.isEmpty)
-        connectionLoop.requeue(ticket, to: pool)
+        connectionLoop.requeue(ticket, accepted.isEmpty ? .retry : .resume, to: pool)
     }
 
     /// The worker is gone, or gives the request up: another one can serve it.
@@ -240,7 +251,8 @@ final class ChoiceStream: EngineStreamReceiver {
         state = .ended
         if case .running(let call) = before { call.cancel() }
         self.exchange = nil
-        connectionLoop.finish(ticket, of: pool)
+        let summary = RunSummary(timedTokens: wasPaused ? 0 : accepted.count - acceptedBefore)
+        connectionLoop.finish(ticket, summary, of: pool)
         return exchange
     }
 }

@@ -2,6 +2,7 @@ import InferenceAPI
 import InferenceTypes
 import NIOCore
 import NIOPosix
+import Routing
 import Tokenization
 
 /// A chat request that can be sent to a worker: checked against the model, templated and tokenized.
@@ -11,14 +12,15 @@ struct PreparedChat: Sendable {
     var pool: Pool
     /// The pool's.
     var tokenizer: ModelTokenizer
-    /// The conversation's name, where the client gave one in a header.
-    var conversation: String?
+    var caller: ChatCaller
     var prompt: [TokenID]
     /// Everything but the seed, which differs between choices.
     var sampling: SamplingParameters
     var stops: StopStrings
     /// The request's seed, or one drawn for it.
     var seed: UInt64
+    /// What the router is told of each choice.
+    var placement: PlacementRequest
 
     /// The seed of one choice: the request's own for the first, independent ones for the others, so
     /// that each choice can be resumed alone.
@@ -32,11 +34,11 @@ struct PreparedChat: Sendable {
 struct ChatPreparation: Sendable {
     let serving: ServingBox
     let pool: NIOThreadPool
+    let placement = ChatPlacement()
 
-    /// - Parameter conversation: its name, from a header; sticky where a name stands for several
-    ///   models.
+    /// - Parameter caller: its conversation is sticky where a name stands for several models.
     func prepare(
-        _ body: ByteBuffer, conversation: String?, on eventLoop: any EventLoop
+        _ body: ByteBuffer, of caller: ChatCaller, on eventLoop: any EventLoop
     ) -> EventLoopFuture<Result<PreparedChat, APIError>> {
         pool.runIfActive(eventLoop: eventLoop) {
             Result { () throws(APIError) in
@@ -44,27 +46,27 @@ struct ChatPreparation: Sendable {
                 var limits = ChatRequestLimits()
                 limits.choices = state.configuration.limits.choicesLimit
                 return try prepared(
-                    ChatCompletionRequest.decode(body, limits: limits), conversation, state)
+                    ChatCompletionRequest.decode(body, limits: limits), caller, state)
             }
         }
     }
 
     /// A request that was decoded before, for whichever pool serves its model now.
     func prepare(
-        _ request: ChatRequest, conversation: String?, on eventLoop: any EventLoop
+        _ request: ChatRequest, of caller: ChatCaller, on eventLoop: any EventLoop
     ) -> EventLoopFuture<Result<PreparedChat, APIError>> {
         pool.runIfActive(eventLoop: eventLoop) {
             Result { () throws(APIError) in
-                try prepared(request, conversation, serving.current)
+                try prepared(request, caller, serving.current)
             }
         }
     }
 
     private func prepared(
-        _ request: ChatRequest, _ conversation: String?, _ state: ServingState
+        _ request: ChatRequest, _ caller: ChatCaller, _ state: ServingState
     ) throws(APIError) -> PreparedChat {
         let pool = try state.catalogue.pool(for: request.model) {
-            request.conversationHash(named: conversation)
+            request.conversationHash(named: caller.conversation)
         }
         guard let tokenizer = pool.model.tokenizer else { throw .modelNotFound(request.model) }
         let prompt = try tokenize(request, with: tokenizer)
@@ -80,9 +82,12 @@ struct ChatPreparation: Sendable {
         }
         var generator = SystemRandomNumberGenerator()
         return PreparedChat(
-            request: request, pool: pool, tokenizer: tokenizer, conversation: conversation,
+            request: request, pool: pool, tokenizer: tokenizer, caller: caller,
             prompt: prompt, sampling: sampling, stops: try stops(of: request),
-            seed: request.seed ?? generator.next())
+            seed: request.seed ?? generator.next(),
+            placement: placement.request(
+                request, prompt: prompt, model: pool.model.name,
+                contextTokens: tokenizer.contextTokens, caller: caller))
     }
 
     private func checkLength(

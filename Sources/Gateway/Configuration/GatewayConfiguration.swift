@@ -37,6 +37,8 @@ package struct GatewayConfiguration: Sendable {
     /// How often each link asks its worker for its health.
     package var healthIntervalNanoseconds: Int64 = 2_000_000_000
     package var admission = AdmissionConfiguration()
+    /// Routing decisions that each pool keeps for `switchyard why`; 0: none.
+    package var decisionLimit: Int = 4_096
     package var limits = ChatLimits()
     package var transport = HTTPLimits()
     /// After SIGTERM: how long streams may go on before they are ended with an error.

@@ -69,6 +69,8 @@ final class DiscoveredWorkers: Sendable {
         var refusal: @Sendable (HTTPEndpoint) -> String? = { _ in nil }
         /// Workers that the dispatcher was told of.
         var ids: [HTTPEndpoint: WorkerID] = [:]
+        /// As their source said last.
+        var weights: [HTTPEndpoint: Double] = [:]
         var feeds: [Task<Void, Never>] = []
         /// Tells late reports of former sources from those of the present ones.
         var round = 0
@@ -83,6 +85,7 @@ final class DiscoveredWorkers: Sendable {
                 follow(sources)
             case .report(let workers, let source, round):
                 changes = set.report(workers, from: source, now: now)
+                weigh(workers)
             case .report: break
             case .expiry: changes = set.expire(now: now)
             }
@@ -113,6 +116,15 @@ final class DiscoveredWorkers: Sendable {
             }
         }
 
+        /// What an operator has set stays until the source says something else.
+        private mutating func weigh(_ workers: [WorkerSettings]) {
+            for worker in workers where weights[worker.endpoint] != worker.weight {
+                weights[worker.endpoint] = worker.weight
+                guard let id = ids[worker.endpoint] else { continue }
+                dispatcher.perform { _ = $0.setWeight(id, worker.weight) }
+            }
+        }
+
         private mutating func apply(_ change: WorkerSet.Change) async {
             switch change {
             case .add(let worker): await add(worker)
@@ -129,6 +141,7 @@ final class DiscoveredWorkers: Sendable {
                 // One that an operator removed meanwhile is a new one.
                 if isRestored != true { await add(worker) }
             case .remove(let endpoint):
+                weights[endpoint] = nil
                 guard let id = ids.removeValue(forKey: endpoint) else { return }
                 dispatcher.perform { $0.removeWorker(id) }
             }
@@ -140,7 +153,9 @@ final class DiscoveredWorkers: Sendable {
                 return logger.error("worker is not used", metadata: ["reason": "\(reason)"])
             }
             // Fails only when the gateway is stopping.
-            ids[endpoint] = try? await dispatcher.ask { $0.addWorker(endpoint) }
+            ids[endpoint] = try? await dispatcher.ask {
+                $0.addWorker(endpoint, weight: worker.weight)
+            }
         }
     }
 }

@@ -21,6 +21,8 @@ final class ConnectionLoop {
     /// Requests whose head has been accepted and which have not ended.
     private var exchanges: [ObjectIdentifier: ChatExchange] = [:]
     private var ticketSequence: UInt64 = 0
+    /// That the dispatcher has not yet been told of.
+    private var firstTokens: [(pool: Pool, note: FirstToken)] = []
     private var sweepTimer: RepeatedTask?
     /// Requests being decoded and tokenized; bounded by `ChatLimits.preparationLimit`.
     var preparing = 0
@@ -64,7 +66,7 @@ final class ConnectionLoop {
         }
         guard let engine = links[worker]?.connection else {
             // The link broke while the grant was on its way; the report of it precedes this.
-            return pool.dispatcher.perform { $0.requeue(ticket) }
+            return requeue(ticket, .retry, to: pool)
         }
         choice.start(on: engine, of: worker)
     }
@@ -82,13 +84,31 @@ final class ConnectionLoop {
     }
 
     /// The choice's work is over, whatever the reason; its load is given back exactly once.
-    func finish(_ ticket: TicketID, of pool: Pool) {
+    func finish(_ ticket: TicketID, _ summary: RunSummary, of pool: Pool) {
         guard choices.removeValue(forKey: ticket) != nil else { return }
-        pool.dispatcher.perform { $0.finish(ticket) }
+        tellFirstTokens()
+        pool.dispatcher.perform { $0.finish(ticket, summary) }
     }
 
-    func requeue(_ ticket: TicketID, to pool: Pool) {
-        pool.dispatcher.perform { $0.requeue(ticket) }
+    func requeue(_ ticket: TicketID, _ cause: Decision.Cause, to pool: Pool) {
+        tellFirstTokens()
+        pool.dispatcher.perform { $0.requeue(ticket, cause) }
+    }
+
+    /// Dispatchers hear of all first tokens of this turn of the loop at once.
+    func firstToken(_ note: FirstToken, of pool: Pool) {
+        firstTokens.append((pool, note))
+        guard firstTokens.count == 1 else { return }
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        eventLoop.execute { bound.value.tellFirstTokens() }
+    }
+
+    private func tellFirstTokens() {
+        while let pool = firstTokens.first?.pool {
+            let notes = firstTokens.filter { $0.pool.number == pool.number }.map(\.note)
+            firstTokens.removeAll { $0.pool.number == pool.number }
+            pool.dispatcher.perform { $0.firstTokens(notes) }
+        }
     }
 
     func add(_ exchange: ChatExchange) {

@@ -1,21 +1,27 @@
 import Admission
 import HTTPTransport
 import InferenceTypes
+import Routing
 
 /// A request's choices asking for a place on a worker. Connection loop → dispatcher.
 struct Submission: Sendable {
-    /// One ticket per choice; in or refused together.
+    /// Of the exchange, for `switchyard why`.
+    var requestID: String
+    /// One ticket per choice, in their order; in or refused together.
     var tickets: [TicketID]
     var tier: ServiceTier
     /// When the caller stops being interested; nil for never.
     var deadline: Instant?
     var arrival: Instant
+    /// Of each choice.
+    var request = PlacementRequest.unknown
 }
 
 /// What a connection loop tells the dispatcher of its own link to a worker.
 enum LinkReport: Sendable {
     /// The link is open and the worker has said what it is.
-    case up(slots: Int)
+    /// `started`: about when its process did, where it says so.
+    case up(slots: Int, started: Instant?)
     case down
 }
 

@@ -1,5 +1,6 @@
 import Admission
 import HTTPTransport
+import InferenceAPI
 import InferenceTypes
 import Logging
 import NIOCore
@@ -12,17 +13,13 @@ final class Dispatcher {
     /// How often waiting tickets are checked for expiry.
     static let expiryInterval: TimeAmount = .milliseconds(250)
 
-    private struct Ticket {
-        var tier: ServiceTier
-        var arrival: Instant
-        var deadline: Instant?
-    }
-
     private struct WorkerEntry {
         var endpoint: HTTPEndpoint
         /// Which connection loops have an open link to it, by loop number.
         var linked: [Bool]
         var wasEverReady = false
+        /// When its process started, as far as it says.
+        var started: Instant?
         var drain: Drain?
         var isReady: Bool { linked.allSatisfy { $0 } }
     }
@@ -46,7 +43,14 @@ final class Dispatcher {
     private var queue: AdmissionQueue
     private var fleet: Fleet
     private var rate = ServiceRate()
-    private var tickets: [TicketID: Ticket] = [:]
+    private var tickets: [TicketID: DispatchTicket] = [:]
+    private var decisions: DecisionLog
+    private var rates = RateBook()
+    /// Whose rates are looked at next although nothing was heard of them.
+    private var rateTurn = 0
+    private var workerOrder: [WorkerID] = []
+    /// Of the tickets in `queue`.
+    private var queued = QueuedWork()
     private var workers: [WorkerID: WorkerEntry] = [:]
     /// Workers with a `drain`.
     private var draining: Set<WorkerID> = []
@@ -69,7 +73,8 @@ final class Dispatcher {
     init(
         pool: Pool, loop: any EventLoop, loops: [ConnectionLoopHandle], numbers: WorkerNumbers,
         admission: AdmissionConfiguration, aheadLimitTickets: Int, policy: RoutingPolicy,
-        status: FleetStatus, clock: @escaping @Sendable () -> Instant, logger: Logger
+        decisionLimit: Int, status: FleetStatus, clock: @escaping @Sendable () -> Instant,
+        logger: Logger
     ) {
         self.pool = pool
         self.numbers = numbers
@@ -80,7 +85,10 @@ final class Dispatcher {
         self.status = status
         self.logger = logger
         self.queue = AdmissionQueue(configuration: admission, now: clock())
-        self.fleet = Fleet(aheadLimitTickets: aheadLimitTickets)
+        self.fleet = Fleet(
+            configuration: RoutingConfiguration(
+                aheadLimitTickets: aheadLimitTickets, seed: UInt64.random(in: 0...UInt64.max)))
+        self.decisions = DecisionLog(limit: decisionLimit)
         self.outbox = loops.map { _ in [] }
     }
 
@@ -94,32 +102,57 @@ final class Dispatcher {
         let now = clock()
         let outcome = queue.submit(
             submission.tickets, tier: submission.tier, deadline: submission.deadline, now: now)
+        for (choice, ticket) in submission.tickets.enumerated() {
+            tickets[ticket] = DispatchTicket(
+                requestID: submission.requestID, choice: choice, tier: submission.tier,
+                arrival: now, deadline: submission.deadline, request: submission.request,
+                queued: now)
+        }
         switch outcome {
         case .queued:
-            for ticket in submission.tickets {
-                tickets[ticket] = Ticket(
-                    tier: submission.tier, arrival: now, deadline: submission.deadline)
-            }
+            for _ in submission.tickets { queued.add(submission.request) }
             place(now: now)
         case .refused(let refusal):
-            for ticket in submission.tickets { refuse(ticket, refusal) }
+            for ticket in submission.tickets { refuse(ticket, refusal, now: now) }
         }
         settle()
+    }
+
+    /// First tokens came: their prompts are in nobody's way any more, and say how fast their
+    /// workers are.
+    func firstTokens(_ notes: [FirstToken]) {
+        let now = clock()
+        for note in notes {
+            guard let run = tickets[note.ticket]?.run, run.first == nil else { continue }
+            fleet.prefillEnded(note.ticket)
+            guard let worker = fleet.worker(run.worker) else { continue }
+            tickets[note.ticket]?.run?.first = (now, worker.totalLoad)
+            guard !run.waitedForSlot else { continue }
+            rates.prefilled(
+                run.worker, seconds: Self.seconds(from: run.placed, to: now),
+                tokens: run.prefillAhead + max(1, note.uncachedTokens), now: now)
+            ratesChanged(run.worker, now: now)
+        }
     }
 
     /// The ticket's work is over, or its client has gone: whatever it held is free.
-    func finish(_ ticket: TicketID) {
-        guard tickets.removeValue(forKey: ticket) != nil else { return }
-        if !queue.cancel(ticket), fleet.release(ticket) {
+    func finish(_ ticket: TicketID, _ summary: RunSummary) {
+        guard let entry = tickets.removeValue(forKey: ticket) else { return }
+        if queue.cancel(ticket) {
+            queued.remove(entry.request)
+        } else {
             let now = clock()
-            rate.finished(now: now)
-            place(now: now)
+            if let run = entry.run { learn(from: run, summary, now: now) }
+            if fleet.release(ticket) {
+                rate.finished(now: now)
+                place(now: now)
+            }
         }
         settle()
     }
 
-    /// The worker was lost before the ticket's first token: it goes back to the head of the line.
-    func requeue(_ ticket: TicketID) {
+    /// The ticket's worker was lost, or is being drained: it goes back to the head of the line.
+    func requeue(_ ticket: TicketID, _ cause: Decision.Cause) {
         guard let entry = tickets[ticket] else { return }
         _ = fleet.release(ticket)
         if case .over = retirement {
@@ -128,6 +161,10 @@ final class Dispatcher {
             return settle()
         }
         let now = clock()
+        tickets[ticket]?.queued = now
+        tickets[ticket]?.cause = cause
+        tickets[ticket]?.run = nil
+        queued.add(entry.request)
         queue.requeue(
             ticket, tier: entry.tier, arrival: entry.arrival, deadline: entry.deadline, now: now)
         place(now: now)
@@ -140,11 +177,12 @@ final class Dispatcher {
 
     // MARK: Workers
 
-    func addWorker(_ endpoint: HTTPEndpoint) -> WorkerID {
+    func addWorker(_ endpoint: HTTPEndpoint, weight: Double = 1) -> WorkerID {
         let id = numbers.next()
         workers[id] = WorkerEntry(endpoint: endpoint, linked: loops.map { _ in false })
         // The slots are known once the first link has asked the worker.
-        fleet.add(id, slots: 1)
+        fleet.add(id, slots: 1, weight: weight, rates: rates.pool)
+        workerOrder.append(id)
         broadcast(.workerAdded(id, endpoint))
         settle()
         return id
@@ -157,6 +195,8 @@ final class Dispatcher {
         entry.drain?.whenDone?()
         draining.remove(id)
         fleet.remove(id)
+        rates.remove(id)
+        workerOrder.removeAll { $0 == id }
         readinessChanged()
         broadcast(.workerRemoved(id))
         settle()
@@ -220,6 +260,12 @@ final class Dispatcher {
     /// Nil when there is no such worker.
     func endpoint(of id: WorkerID) -> HTTPEndpoint? { workers[id]?.endpoint }
 
+    /// How much of the work it takes from now on. False when there is no such worker.
+    func setWeight(_ id: WorkerID, _ weight: Double) -> Bool {
+        fleet.setWeight(id, weight)
+        return workers[id] != nil
+    }
+
     /// All workers, by id.
     func workerList() -> [WorkerStatus] {
         fleet.workers.map { worker in
@@ -234,7 +280,8 @@ final class Dispatcher {
                 }
             return WorkerStatus(
                 id: worker.id.number, pool: pool.name, endpoint: entry?.endpoint.text ?? "",
-                state: state, slots: worker.slots, inFlight: worker.inFlight)
+                state: state, slots: worker.slots, inFlight: worker.inFlight,
+                weight: worker.weight)
         }
     }
 
@@ -242,7 +289,11 @@ final class Dispatcher {
         guard let entry = workers[id] else { return }
         let wasReady = entry.isReady
         switch report {
-        case .up(let slots):
+        case .up(let slots, let started):
+            if entry.wasEverReady, !wasReady, !Self.isSameProcess(entry.started, started) {
+                fleet.clearPrefixes(of: id)
+            }
+            workers[id]?.started = started
             workers[id]?.linked[loop] = true
             fleet.setReady(id, workers[id]?.isReady ?? false, slots: slots)
         case .down:
@@ -259,6 +310,13 @@ final class Dispatcher {
         }
         place(now: clock())
         settle()
+    }
+
+    /// A link that was cut loses no cache; a process that was started anew has an empty one. Two
+    /// reports of one process's age differ by their ways here.
+    private static func isSameProcess(_ before: Instant?, _ now: Instant?) -> Bool {
+        guard let before, let now else { return false }
+        return abs(now.nanoseconds(since: before)) < 1_000_000_000
     }
 
     private func readinessChanged() {
@@ -301,6 +359,7 @@ final class Dispatcher {
         guard case .idling(let deadline, let whenDone) = retirement else { return }
         deadline.cancel()
         retirement = .over
+        queued = QueuedWork()
         for ticket in queue.removeAll() {
             tickets[ticket] = nil
             outbox[ticket.loop].append(.retired(ticket))
@@ -315,15 +374,58 @@ final class Dispatcher {
 
     private func place(now: Instant) {
         while fleet.hasRoom, let ticket = queue.next(now: now) {
-            guard let worker = fleet.place(ticket, by: policy) else {
-                preconditionFailure("a fleet with room placed nothing")
+            guard var entry = tickets[ticket] else {
+                preconditionFailure("a ticket waits that nobody knows")
             }
+            queued.remove(entry.request)
+            let worker = choose(ticket, entry, now: now)
+            entry.attempts += 1
+            entry.run = run(ticket, on: worker, now: now)
+            tickets[ticket] = entry
             outbox[ticket.loop].append(.granted(ticket, worker))
         }
     }
 
-    private func refuse(_ ticket: TicketID, _ refusal: Refusal) {
-        tickets[ticket] = nil
+    private func choose(_ ticket: TicketID, _ entry: DispatchTicket, now: Instant) -> WorkerID {
+        guard decisions.limit > 0 else {
+            guard let worker = fleet.place(ticket, entry.request, by: policy) else {
+                preconditionFailure("a fleet with room placed nothing")
+            }
+            return worker
+        }
+        guard let record = fleet.placeRecording(ticket, entry.request, by: policy) else {
+            preconditionFailure("a fleet with room placed nothing")
+        }
+        decisions.add(decision(entry, .placed(record), now: now))
+        return record.worker
+    }
+
+    private func run(
+        _ ticket: TicketID, on id: WorkerID, now: Instant
+    ) -> DispatchTicket.Run {
+        guard let worker = fleet.worker(id), let own = fleet.load(of: ticket) else {
+            preconditionFailure("a ticket was placed on a worker that is not there")
+        }
+        let load = worker.totalLoad
+        return DispatchTicket.Run(
+            worker: id, placed: now, prefillAhead: load.prefillTokens - own.prefillTokens,
+            waitedForSlot: load.sequences > worker.slots)
+    }
+
+    private func decision(
+        _ entry: DispatchTicket, _ outcome: Decision.Outcome, now: Instant
+    ) -> Decision {
+        Decision(
+            requestID: entry.requestID, choice: entry.choice, attempt: entry.attempts,
+            cause: entry.cause, tier: entry.tier, queued: entry.queued, decided: now,
+            waiting: queue.count, outcome: outcome)
+    }
+
+    private func refuse(_ ticket: TicketID, _ refusal: Refusal, now: Instant) {
+        if let entry = tickets.removeValue(forKey: ticket) {
+            let kind = APIError(refusal, retryAfterSeconds: 0).kind.rawValue
+            decisions.add(decision(entry, .refused(kind), now: now))
+        }
         status.refused(refusal)
         outbox[ticket.loop].append(
             .refused(
@@ -359,12 +461,60 @@ final class Dispatcher {
         status.publish(
             FleetStatus.Numbers(
                 waiting: queue.count, inFlight: fleet.inFlight, readyWorkers: takingWorkers,
-                readySlots: fleet.readySlots, workers: fleet.count), of: pool.number)
+                readySlots: fleet.readySlots, workers: fleet.count,
+                queuedSecondsPerSlot: queuedSecondsPerSlot), of: pool.number)
+    }
+
+    private var queuedSecondsPerSlot: Double {
+        guard queued.tickets > 0 else { return 0 }
+        return queued.secondsPerSlot(
+            rates: rates.pool, readyWorkers: takingWorkers, readySlots: fleet.readySlots)
     }
 
     private func expire() {
-        for (ticket, refusal) in queue.expire(now: clock()) { refuse(ticket, refusal) }
+        let now = clock()
+        for (ticket, refusal) in queue.expire(now: now) {
+            if let entry = tickets[ticket] { queued.remove(entry.request) }
+            refuse(ticket, refusal, now: now)
+        }
         settle()
+    }
+
+    // MARK: Rates
+
+    private func learn(from run: DispatchTicket.Run, _ summary: RunSummary, now: Instant) {
+        rates.held(seconds: Self.seconds(from: run.placed, to: now), now: now)
+        guard let first = run.first, summary.timedTokens >= RateBook.tokensMin,
+            let load = fleet.worker(run.worker)?.totalLoad
+        else { return }
+        rates.decoded(
+            run.worker,
+            secondsPerToken: Self.seconds(from: first.time, to: now)
+                / Double(summary.timedTokens - 1),
+            load: .mean(first.load, load), now: now)
+        ratesChanged(run.worker, now: now)
+    }
+
+    /// Also looks at one other worker in turn: what is known of those that get nothing fades.
+    private func ratesChanged(_ worker: WorkerID, now: Instant) {
+        fleet.setRates(worker, rates.rates(of: worker, now: now))
+        guard !workerOrder.isEmpty else { return }
+        rateTurn = (rateTurn + 1) % workerOrder.count
+        let other = workerOrder[rateTurn]
+        fleet.setRates(other, rates.rates(of: other, now: now))
+    }
+
+    private static func seconds(from start: Instant, to end: Instant) -> Double {
+        Double(max(0, end.nanoseconds(since: start))) / 1e9
+    }
+
+    // MARK: Why
+
+    /// What is still known of how the request's choices were placed, and how many of them wait now.
+    func decisions(of requestID: String) -> (decisions: [Decision], waiting: Int) {
+        // A sum over all tickets; on demand of an operator only.
+        let waiting = tickets.values.count { $0.requestID == requestID && $0.run == nil }
+        return (decisions.decisions(of: requestID), waiting)
     }
 }
 

@@ -12,13 +12,17 @@ final class FleetStatus: Sendable {
         var readyWorkers = 0
         var readySlots = 0
         var workers = 0
+        /// `QueuedWork.secondsPerSlot`.
+        var queuedSecondsPerSlot = 0.0
 
         static func + (left: Numbers, right: Numbers) -> Numbers {
             Numbers(
                 waiting: left.waiting + right.waiting, inFlight: left.inFlight + right.inFlight,
                 readyWorkers: left.readyWorkers + right.readyWorkers,
                 readySlots: left.readySlots + right.readySlots,
-                workers: left.workers + right.workers)
+                workers: left.workers + right.workers,
+                // Of the pool that is shortest of slots: no other has any for it.
+                queuedSecondsPerSlot: max(left.queuedSecondsPerSlot, right.queuedSecondsPerSlot))
         }
     }
 

@@ -34,6 +34,8 @@ final class WorkerLink {
     /// What the dispatcher was told.
     private var isUp = false
     private var slots = 1
+    /// About when its process started, where it says so.
+    private var started: Instant?
     private var healthTimer: RepeatedTask?
 
     init(id: WorkerID, endpoint: HTTPEndpoint, pool: Pool, connectionLoop: ConnectionLoop) {
@@ -96,6 +98,10 @@ final class WorkerLink {
         self.connection = connection
         lastFailure = nil
         slots = max(1, server.slots)
+        started =
+            server.uptimeSeconds > 0
+            ? connectionLoop.core.clock().advanced(
+                byNanoseconds: -Int64(min(server.uptimeSeconds, 1e9) * 1e9)) : nil
         checkHealth()
         let bound = NIOLoopBound(self, eventLoop: connectionLoop.eventLoop)
         let interval = TimeAmount.nanoseconds(
@@ -145,7 +151,7 @@ final class WorkerLink {
     private func setUp(_ isUp: Bool) {
         guard isUp != self.isUp else { return }
         self.isUp = isUp
-        report(isUp ? .up(slots: slots) : .down)
+        report(isUp ? .up(slots: slots, started: started) : .down)
     }
 
     private func stopChecking() {

@@ -21,11 +21,13 @@ struct WorkerStatus: Hashable, Sendable, Encodable {
     var slots: Int
     /// Choices that run or wait there.
     var inFlight: Int
+    /// How much of the pool's work it takes, in proportion to the others.
+    var weight: Double = 1
     /// Nil for a worker that this gateway does not supervise.
     var process: WorkerProcessStatus?
 
     enum CodingKeys: String, CodingKey {
-        case id, pool, endpoint, state, slots, process
+        case id, pool, endpoint, state, slots, weight, process
         case inFlight = "in_flight"
     }
 }

@@ -121,17 +121,19 @@ actor PoolDirectory {
             dispatcher: handle, credentials: WorkerLinkCredentials(plan.credentials))
         let (core, loops, numbers, loop) = (core, loops, numbers, dispatchLoop)
         let (admission, settings) = (configuration.admission, plan.settings)
+        let decisionLimit = configuration.decisionLimit
         handle.install {
             Dispatcher(
                 pool: pool, loop: loop, loops: loops, numbers: numbers.value,
                 admission: admission, aheadLimitTickets: settings.aheadLimitTickets,
-                policy: settings.policy, status: core.status, clock: MonotonicClock.now,
-                logger: core.logger)
+                policy: settings.policy, decisionLimit: decisionLimit, status: core.status,
+                clock: MonotonicClock.now, logger: core.logger)
         }
         let supervised = settings.supervised.map { supervised in
             SupervisedPool(
                 commandLine: supervised.commandLine.serving(plan.model), pool: number,
-                count: supervised.count, dispatcher: handle, logger: core.logger)
+                count: supervised.count, weight: supervised.weight, dispatcher: handle,
+                logger: core.logger)
         }
         let registered = newest(settings.name)?.registered ?? []
         entries[number] = PoolEntry(
@@ -143,7 +145,9 @@ actor PoolDirectory {
         handle.perform { dispatcher in
             dispatcher.notifyWhenReady { Task { await self.becameReady(number) } }
         }
-        for endpoint in registered { handle.perform { _ = $0.addWorker(endpoint) } }
+        for worker in registered {
+            handle.perform { _ = $0.addWorker(worker.endpoint, weight: worker.weight) }
+        }
         guard let supervised else { return }
         Task {
             do {
@@ -349,19 +353,21 @@ actor PoolDirectory {
         return number
     }
 
-    func register(_ endpoint: HTTPEndpoint, pool name: String?) async throws -> WorkerID {
+    func register(_ worker: WorkerSettings, pool name: String?) async throws -> WorkerID {
         let number = try number(named: name)
         guard let entry = entries[number] else { throw CancellationError() }
-        if let reason = entry.settings.registrationRefusal(endpoint) {
+        if let reason = entry.settings.registrationRefusal(worker.endpoint) {
             throw APIError(.permissionDenied, "\(reason).", parameter: "endpoint")
         }
-        let id = try await entry.pool.dispatcher.ask { $0.addWorker(endpoint) }
-        entries[number]?.registered.append(endpoint)
+        let id = try await entry.pool.dispatcher.ask {
+            $0.addWorker(worker.endpoint, weight: worker.weight)
+        }
+        entries[number]?.registered.append(worker)
         return id
     }
 
     func forget(_ endpoint: HTTPEndpoint, of pool: Pool) {
-        entries[pool.number]?.registered.removeAll { $0 == endpoint }
+        entries[pool.number]?.registered.removeAll { $0.endpoint == endpoint }
     }
 
     func scale(_ name: String?, to workers: Int, seconds: Int?) async throws {

@@ -12,7 +12,7 @@ struct PoolEntry {
     /// Workers of the configuration, listed or looked up.
     let discovered: DiscoveredWorkers
     /// Workers that registered at run time, in order.
-    var registered: [HTTPEndpoint] = []
+    var registered: [WorkerSettings] = []
     /// Some worker has taken requests.
     var wasReady = false
     var isRetiring = false

@@ -11,6 +11,8 @@ actor SupervisedPool {
     private let commandLine: WorkerCommandLine
     /// `Pool.number`.
     private let pool: Int
+    /// Of each worker.
+    private let weight: Double
     private let dispatcher: DispatcherHandle
     private let logger: Logger
     /// By number. Those that are about to end are in `retiring` as well.
@@ -23,9 +25,10 @@ actor SupervisedPool {
     private var running: CheckedContinuation<Void, any Error>?
 
     init(
-        commandLine: WorkerCommandLine, pool: Int, count: Int, dispatcher: DispatcherHandle,
-        logger: Logger
+        commandLine: WorkerCommandLine, pool: Int, count: Int, weight: Double = 1,
+        dispatcher: DispatcherHandle, logger: Logger
     ) {
+        self.weight = weight
         self.commandLine = commandLine
         self.pool = pool
         self.dispatcher = dispatcher
@@ -98,7 +101,8 @@ actor SupervisedPool {
         let index = nextIndex
         nextIndex += 1
         let supervisor = WorkerSupervisor(
-            index: index, pool: pool, commandLine: commandLine, dispatcher: dispatcher,
+            index: index, pool: pool, commandLine: commandLine, weight: weight,
+            dispatcher: dispatcher,
             logger: logger)
         supervisors[index] = supervisor
         Task {

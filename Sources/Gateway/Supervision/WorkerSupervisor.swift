@@ -24,6 +24,7 @@ actor WorkerSupervisor {
     private let index: Int
     private let pool: Int
     private let commandLine: WorkerCommandLine
+    private let weight: Double
     private let dispatcher: DispatcherHandle
     private let logger: Logger
     private let backoffInitial: Duration
@@ -40,13 +41,14 @@ actor WorkerSupervisor {
     private(set) var restarts = 0
 
     init(
-        index: Int, pool: Int = 0, commandLine: WorkerCommandLine, dispatcher: DispatcherHandle,
-        logger: Logger,
+        index: Int, pool: Int = 0, commandLine: WorkerCommandLine, weight: Double = 1,
+        dispatcher: DispatcherHandle, logger: Logger,
         backoffInitial: Duration = backoffInitial, exitLimit: Duration = exitLimit
     ) {
         self.index = index
         self.pool = pool
         self.commandLine = commandLine
+        self.weight = weight
         self.dispatcher = dispatcher
         self.logger = logger
         self.backoffInitial = backoffInitial
@@ -153,7 +155,9 @@ actor WorkerSupervisor {
                 // A worker that becomes ready while it is being stopped takes no requests.
                 guard !isStopping else { continue }
                 wasReady = true
-                worker = try await dispatcher.ask { $0.addWorker(.unix(path: path)) }
+                worker = try await dispatcher.ask { [weight] in
+                    $0.addWorker(.unix(path: path), weight: weight)
+                }
             case .exited(let code, let bySignal):
                 status = code
                 logger.log(

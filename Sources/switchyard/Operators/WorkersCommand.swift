@@ -7,7 +7,8 @@ struct WorkersCommand: AsyncParsableCommand {
         commandName: "workers",
         abstract: "List, add, drain and scale the workers of a running gateway.",
         subcommands: [
-            List.self, Add.self, Drain.self, Undrain.self, Restart.self, Remove.self, Scale.self,
+            List.self, Add.self, Drain.self, Undrain.self, Weight.self, Restart.self, Remove.self,
+            Scale.self,
         ],
         defaultSubcommand: List.self)
 
@@ -33,10 +34,12 @@ struct WorkersCommand: AsyncParsableCommand {
         @OptionGroup var client: AdminClient
         @Argument(help: "host:port or unix:/path.") var endpoint: String
         @Option(help: "Its pool, where there are several.") var pool: String?
+        @Option(help: "How much of the work it takes, in proportion to the others.")
+        var weight = 1.0
 
         func run() async throws {
             struct Added: Decodable { var id: UInt32 }
-            var body = ["endpoint": endpoint]
+            var body: [String: Any] = ["endpoint": endpoint, "weight": weight]
             body["pool"] = pool
             let answer = try await client.ask("POST", "/admin/v1/workers", body: body)
             Output.line("worker \(try JSONDecoder().decode(Added.self, from: answer).id)")
@@ -64,6 +67,19 @@ struct WorkersCommand: AsyncParsableCommand {
 
         func run() async throws {
             try await WorkersCommand.act(client, "undrain", id, nil)
+        }
+    }
+
+    struct Weight: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Give a worker more or less of the work than the others.")
+        @OptionGroup var client: AdminClient
+        @Argument(help: "The worker's id.") var id: UInt32
+        @Argument(help: "In proportion to the others, who have 1.") var weight: Double
+
+        func run() async throws {
+            _ = try await client.ask(
+                "POST", "/admin/v1/workers/\(id)/weight", body: ["weight": weight])
         }
     }
 
@@ -132,6 +148,7 @@ struct WorkerTable {
         var state: String
         var slots: Int
         var in_flight: Int
+        var weight: Double
         var process: Process?
     }
 
@@ -146,17 +163,20 @@ struct WorkerTable {
     init(_ json: Data) throws {
         let answer = try JSONDecoder().decode(Answer.self, from: json)
         var rows = [
-            ["ID", "POOL", "STATE", "IN FLIGHT", "SLOTS", "PROCESS", "PID", "RESTARTS", "ENDPOINT"]
+            [
+                "ID", "POOL", "STATE", "IN FLIGHT", "SLOTS", "WEIGHT", "PROCESS", "PID",
+                "RESTARTS", "ENDPOINT",
+            ]
         ]
         for worker in answer.workers {
             rows.append(
                 [
                     "\(worker.id)", worker.pool, worker.state, "\(worker.in_flight)",
-                    "\(worker.slots)",
+                    "\(worker.slots)", TextTable.number(worker.weight),
                 ] + Self.cells(worker.process) + [worker.endpoint])
         }
         for process in answer.starting {
-            rows.append(["-", "-", "starting", "0", "-"] + Self.cells(process) + ["-"])
+            rows.append(["-", "-", "starting", "0", "-", "-"] + Self.cells(process) + ["-"])
         }
         lines = TextTable(rows).lines
     }

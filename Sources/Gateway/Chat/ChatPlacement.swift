@@ -1,0 +1,55 @@
+import HTTPTransport
+import InferenceAPI
+import InferenceTypes
+import Routing
+
+/// Who asks, as far as the way to a worker depends on it.
+struct ChatCaller: Sendable {
+    /// The API key's name; nil where none is asked for.
+    var tenant: String?
+    /// From the headers.
+    var conversation: String?
+}
+
+extension RequestHeaders {
+    /// `x-grok-conv-id`, else `x-session-id`.
+    static func conversationID(in head: HTTPRequestHead) -> String? {
+        conversationID(head.fields["x-grok-conv-id"])
+            ?? conversationID(head.fields["x-session-id"])
+    }
+}
+
+/// What the router is told of a chat request. Hashes are salted by tenant and model, so that no
+/// tenant's prompts meet another's, and by a secret of this process, so that nobody can make some
+/// that collide.
+struct ChatPlacement: Sendable {
+    /// Length assumed of an answer whose request names no limit.
+    static let unlimitedOutputTokens = 256
+    /// Most that is assumed of any answer: limits are often far above what comes.
+    static let outputTokensMax = 1_024
+
+    private let secret = UInt64.random(in: 0...UInt64.max)
+    /// As the dispatcher's fleet has it.
+    private let prefix = RoutingConfiguration().prefix
+
+    func request(
+        _ request: ChatRequest, prompt: [TokenID], model: String, contextTokens: Int,
+        caller: ChatCaller
+    ) -> PlacementRequest {
+        let names = [model, caller.tenant ?? ""]
+        let conversation = caller.conversation ?? request.promptCacheKey
+        return PlacementRequest(
+            promptTokens: prompt.count,
+            outputTokens: Self.outputTokens(
+                most: request.sampling.maxTokens, room: contextTokens - prompt.count),
+            blocks: PromptBlocks(
+                prompt, salt: PromptBlocks.salt(of: names, secret: secret), configuration: prefix),
+            conversation: conversation.map {
+                PromptBlocks.salt(of: names + [$0], secret: secret)
+            })
+    }
+
+    static func outputTokens(most: Int?, room: Int) -> Int {
+        max(0, min(most ?? unlimitedOutputTokens, outputTokensMax, room))
+    }
+}
