@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run build test bench prove-failover format fuzz sanitize clean bootstrap
+.PHONY: help run build test bench prove-failover prove-routing format fuzz sanitize clean bootstrap
 
 # Paths that the bootstrap found; SWIFT_LINK_FLAGS makes the programs find libllama.
 ENVIRONMENT := source ./.build-env
@@ -37,6 +37,12 @@ prove-failover:  ## kill workers under constant load for minutes; every transcri
 		$(SWIFT_BUILD) -c release --product switchyard-load && \
 		SWITCHYARD_BINARY=$$PWD/.build/release/switchyard \
 		"$$SWITCHYARD_CLIENTS/bin/python" -m pytest -q -p no:cacheprovider Tests/Clients/prove_failover.py
+
+prove-routing:  ## conversations under each routing policy: prefix hits, TTFT, balance
+	@deploy/bootstrap.sh --with-tests
+	@$(ENVIRONMENT) && $(SWIFT_BUILD) -c release $(PROGRAMS) && \
+		SWITCHYARD_BINARY=$$PWD/.build/release/switchyard \
+		"$$SWITCHYARD_CLIENTS/bin/python" -m pytest -q -p no:cacheprovider Tests/Clients/prove_routing.py
 
 format:  ## format all Swift sources in place
 	@git ls-files -z '*.swift' ':!:*.pb.swift' | xargs -0 swift format --in-place --parallel
