@@ -85,12 +85,15 @@ def read_all(url, requests):
 class Worker:
     """A worker process of its own."""
 
-    def __init__(self, *arguments):
+    def __init__(self, *arguments, address="127.0.0.1:0"):
         self.process = subprocess.Popen(
             [BINARY, "worker", "--engine", "simulated", "--slots", "4", "--step-time", "at-will",
-             "--listen", "127.0.0.1:0", *arguments],
+             "--listen", address, *arguments],
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        self.address = re.search(rb"127\.0\.0\.1:\d+", self.process.stdout.readline())[0].decode()
+        # It says so when it is ready, with its port where the system chose that.
+        ready = self.process.stdout.readline().decode()
+        found = re.search(r"127\.0\.0\.1:\d+", ready)
+        self.address = found[0] if found else address
 
     def close(self):
         self.process.kill()

@@ -9,7 +9,7 @@ import time
 import httpx
 import pytest
 from conftest import BINARY, body
-from test_failover import SIMULATED, Worker
+from test_failover import SIMULATED, Link, Worker
 from test_workers import listed, workers
 
 SYSTEM = "You know every harbour of the world and name one in each answer. " * 20
@@ -86,7 +86,8 @@ def test_why_shows_the_choice_and_replays_it(pool):
     assert shown.returncode == 0, shown.stderr
     assert shown.stdout.count("replay: same choice") == 2
     assert re.search(r"(?m)^>  \d+ ", shown.stdout)
-    assert json.loads(why(pool, "why-1", "--json").stdout)["decisions"] == found
+    again = json.loads(why(pool, "why-1", "--json").stdout)["decisions"]
+    assert [one["record"] for one in again] == [one["record"] for one in found]
     # Ids may have what must be escaped in a path.
     ask(pool, "Why?", "a/b+c=1")
     assert "replay: same choice" in why(pool, "a/b+c=1").stdout
@@ -181,3 +182,45 @@ def test_every_policy_serves(launch, policy):
     assert all(one["replay"]["same_choice"] for one in found)
     chosen = {one["record"]["worker"] for one in found}
     assert len(chosen) == (1 if policy == "prefix-affinity" else 2) or policy == "power-of-two"
+
+
+def test_a_worker_started_anew_is_known_for_nothing(launch, tmp_path):
+    def known():
+        nonlocal number
+        number += 1
+        ask(server, "Again.", f"known-{number}")
+        candidate, = decisions(server, f"known-{number}")[0]["record"]["candidates"]
+        return candidate["cached_tokens"] > 0
+
+    path, number = f"unix:{tmp_path}/worker", 0
+    first, second = Worker(address=path), None
+    try:
+        server = launch("--worker", path, "--model-name", "smollm2",
+                        command="gateway").wait_ready()
+        assert [known(), known()] == [False, True]
+        first.close()
+        server.wait_for_workers(0)
+        second = Worker(address=path)
+        server.wait_for_workers(1)
+        assert [known(), known()] == [False, True]
+    finally:
+        first.close()
+        if second is not None:
+            second.close()
+
+
+def test_a_cut_link_leaves_a_worker_its_cache(launch):
+    worker = Worker()
+    link = Link(worker.address)
+    try:
+        server = launch("--worker", link.address, "--model-name", "smollm2",
+                        command="gateway").wait_ready()
+        ask(server, "Again.", "cut-0")
+        link.cut()
+        server.wait_for_log(r"worker lost[^$]*worker ready")
+        usage = ask(server, "Again.", "cut-1")["usage"]
+        candidate, = decisions(server, "cut-1")[0]["record"]["candidates"]
+        assert candidate["cached_tokens"] > 0
+        assert usage["prompt_tokens_details"]["cached_tokens"] > 0
+    finally:
+        worker.close()

@@ -90,9 +90,11 @@ final class ConnectionLoop {
         pool.dispatcher.perform { $0.finish(ticket, summary) }
     }
 
+    /// At the end of this turn of the loop: calls fail before their link says that it is lost, and
+    /// the ticket's prefix would bring it back to a worker that the dispatcher takes for ready.
     func requeue(_ ticket: TicketID, _ cause: Decision.Cause, to pool: Pool) {
         tellFirstTokens()
-        pool.dispatcher.perform { $0.requeue(ticket, cause) }
+        eventLoop.execute { pool.dispatcher.perform { $0.requeue(ticket, cause) } }
     }
 
     /// Dispatchers hear of all first tokens of this turn of the loop at once.
