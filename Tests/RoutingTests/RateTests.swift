@@ -116,6 +116,44 @@ private func isNear(_ value: Double, _ expected: Double, within share: Double) -
         #expect(later < 1.3 * book.pool.prefillSecondsPerToken)
     }
 
+    /// `WorkerRates` traps on what is negative or not finite.
+    @Test(arguments: 0..<20 as Range<UInt64>)
+    func ratesAreRatesWhateverIsObserved(seed: UInt64) {
+        var random = SeededGenerator(seed: seed)
+        var book = RateBook()
+        var now = Instant.zero
+        // Of few values, so that lines have no spread for long.
+        let tokens = (0..<3).map { _ in Int.random(in: 1..<4_000, using: &random) }
+        for _ in 0..<5_000 {
+            let pauses: [Double] = [0, 1e-6, 0.01, 5, 1e6]
+            let pause = pauses.randomElement(using: &random) ?? 0
+            now = now.advanced(byNanoseconds: Int64(pause * 1e9))
+            let one = worker(UInt32.random(in: 0..<5, using: &random))
+            let time = pow10(Int.random(in: -9..<5, using: &random), using: &random)
+            switch Int.random(in: 0..<4, using: &random) {
+            case 0:
+                book.prefilled(
+                    one, seconds: time, tokens: tokens.randomElement(using: &random) ?? 1,
+                    now: now)
+            case 1:
+                let beside = load(
+                    Int.random(in: 1..<3, using: &random), context: tokens[0])
+                book.decoded(one, secondsPerToken: time, load: beside, now: now)
+            case 2: book.held(seconds: time, now: now)
+            default:
+                let found = book.rates(of: one, now: now)
+                #expect(found.stepSeconds(load(3, context: 900)).isFinite)
+            }
+        }
+    }
+
+    private func pow10(_ exponent: Int, using random: inout SeededGenerator) -> Double {
+        let factor = Double.random(in: 1..<10, using: &random)
+        return (0..<abs(exponent)).reduce(factor) { value, _ in
+            exponent < 0 ? value / 10 : value * 10
+        }
+    }
+
     @Test func whatSaysNothingIsIgnored() {
         var book = RateBook()
         book.prefilled(worker(0), seconds: 0, tokens: 10, now: .zero)

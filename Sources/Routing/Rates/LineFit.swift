@@ -47,7 +47,8 @@ package struct LineFit: Hashable, Sendable {
         let joint = sumXY - sumX * meanY
         let slope = (joint + strength * min(prior ?? most, most)) / (spread + strength)
         let clamped = min(max(slope, 0), most)
-        return (clamped, meanY - clamped * meanX)
+        // Rounding may leave a little less than nothing.
+        return (clamped, max(0, meanY - clamped * meanX))
     }
 
     /// What is left of a weight. Not an exponential, which is the limit of many small steps of

@@ -30,7 +30,7 @@ package struct RateBook: Sendable {
 
         /// 1 without observations; bounded, as a single stall says little.
         var ratio: Double {
-            guard count > 0, predicted > 0 else { return 1 }
+            guard count > 1e-6, predicted > 0 else { return 1 }
             let prior = RateBook.priorObservations * predicted / count
             return min(max((observed + prior) / (predicted + prior), 0.1), 10)
         }
