@@ -208,7 +208,8 @@ let package = Package(
             exclude: ["Corpus"]),
         tests("Tokenization"),
         tests("LlamaEngine", ["CLlama", "InferenceTypes", "Scheduling"]),
-        tests("Compression", nio), tests("Metrics"), tests("Admission"), tests("Routing"),
+        tests("Compression", nio), tests("Metrics"), tests("Admission"),
+        tests("Routing", ["Admission"]),
         tests("Scheduling"), tests("InferenceTypes"),
         .testTarget(
             name: "LoadTests", dependencies: ["LoadGenerator"],

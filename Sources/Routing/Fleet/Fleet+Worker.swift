@@ -11,6 +11,8 @@ extension Fleet {
         package internal(set) var isReady = false
         /// No new requests; running ones finish.
         package internal(set) var isDraining = false
+        /// No new requests for now: its breaker is open, or it said that it is full.
+        package internal(set) var isHeld = false
         package internal(set) var rates = WorkerRates()
         /// Of tickets handed to it and not yet released.
         package internal(set) var load = WorkerLoad.none
@@ -26,7 +28,7 @@ extension Fleet {
         package var totalLoad: WorkerLoad { load + otherLoad }
 
         func hasRoom(aheadLimitTickets: Int) -> Bool {
-            isPresent && isReady && !isDraining
+            isPresent && isReady && !isDraining && !isHeld
                 && load.sequences + otherLoad.sequences < slots + aheadLimitTickets
         }
 

@@ -98,6 +98,11 @@ package struct Fleet: Sendable {
         update(row) { $0.isDraining = isDraining }
     }
 
+    package mutating func setHeld(_ id: WorkerID, _ isHeld: Bool) {
+        guard let row = row(of: id), rows[row].isHeld != isHeld else { return }
+        update(row) { $0.isHeld = isHeld }
+    }
+
     package mutating func setRates(_ id: WorkerID, _ rates: WorkerRates) {
         guard let row = row(of: id) else { return }
         rows[row].rates = rates
@@ -127,6 +132,9 @@ package struct Fleet: Sendable {
     package var inFlight: Int { shares.count }
 
     package func worker(_ id: WorkerID) -> Worker? { row(of: id).map { rows[$0] } }
+
+    /// Where the ticket was placed; nil when it is not. The worker may have been removed since.
+    package func worker(of ticket: TicketID) -> WorkerID? { shares[ticket]?.worker }
 
     /// All workers, by id. For reports: reads the whole table.
     package var workers: [Worker] {

@@ -1,0 +1,34 @@
+import Testing
+
+@testable import Routing
+
+@Suite struct FailoverPropertyTests {
+    /// 100,000 operations in all. The digests are written down: each process must find the same.
+    @Test(
+        arguments: [
+            (0, 7_493_727_243_245_395_819), (1, 18_058_730_353_934_907_429),
+            (2, 14_131_267_882_523_070_135), (3, 2_180_990_850_853_280_741),
+        ] as [(UInt64, UInt64)])
+    func randomFaultsLoseNothing(seed: UInt64, digest: UInt64) {
+        var world = FailoverWorld(seed: seed)
+        for _ in 0..<25_000 {
+            world.step()
+            world.checkInvariants()
+        }
+        #expect(world.digest == digest)
+        // The operations reached what they are about.
+        #expect(world.finished > 1_000 && world.failed > 100 && world.resumed > 500)
+        #expect(world.openings > 10 && world.denied > 10)
+        world.settle()
+        world.checkInvariants()
+    }
+
+    @Test func anotherSeedGivesAnotherDigest() {
+        var (one, other) = (FailoverWorld(seed: 1), FailoverWorld(seed: 2))
+        for _ in 0..<500 {
+            one.step()
+            other.step()
+        }
+        #expect(one.digest != other.digest)
+    }
+}
