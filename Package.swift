@@ -119,8 +119,8 @@ let package = Package(
         library(
             "Worker",
             [
-                "Scheduling", "LlamaEngine", "EngineProtocol", "HTTPTransport", "GRPC", "Metrics",
-                "InferenceTypes", log,
+                "Scheduling", "Routing", "LlamaEngine", "EngineProtocol", "HTTPTransport", "GRPC",
+                "Metrics", "InferenceTypes", log,
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
             ] + nio),
 
@@ -189,7 +189,7 @@ let package = Package(
         tests(
             "Worker",
             [
-                "Scheduling", "EngineProto", "EngineProtocol", "HTTPTransport", "GRPC",
+                "Scheduling", "Routing", "EngineProto", "EngineProtocol", "HTTPTransport", "GRPC",
                 "InferenceTypes", "Tokenization", "CLlama", log, protobuf,
             ] + nio),
         tests("InferenceAPI", nio, exclude: ["Corpus", "Fixtures"]),

@@ -11,9 +11,10 @@ import InferenceTypes
 /// | `switchyard-deadline` | milliseconds from sending until the worker ends the request |
 /// | `switchyard-position` | how many tokens at the prompt's end are generated output |
 /// | `switchyard-seed` | the 64-bit seed, decimal; the message carries a fold of it |
+/// | `switchyard-prefix-salt` | the salt of its KV blocks' hashes in `SubscribeKvEvents`, decimal |
 /// | `switchyard-attempt` | 0 for the first worker that gets the request, then 1, 2, … |
 ///
-/// Tier, tenant, position and seed are fields of `GenerationRequest`; the rest is here.
+/// Tier, tenant, position, seed and salt are fields of `GenerationRequest`; the rest is here.
 package struct EngineMetadata: Sendable, Hashable {
     /// Milliseconds from sending until the worker ends each choice, waiting or running, with finish
     /// reason `timeLimit` (`length` on the wire): the call succeeds and what was generated stands.
@@ -35,6 +36,7 @@ enum EngineMetadataKey {
     static let deadline = "switchyard-deadline"
     static let position = "switchyard-position"
     static let seed = "switchyard-seed"
+    static let prefixSalt = "switchyard-prefix-salt"
     static let attempt = "switchyard-attempt"
     /// A trailer: why a choice ended where the protocol has one word for several reasons.
     static let finish = "switchyard-finish"
@@ -56,6 +58,9 @@ extension EngineMetadata {
             metadata.append(EngineMetadataKey.position, String(request.resumedTokens))
         }
         metadata.append(EngineMetadataKey.seed, String(request.sampling.seed))
+        if let salt = request.prefixSalt {
+            metadata.append(EngineMetadataKey.prefixSalt, String(salt))
+        }
         if attempt > 0 { metadata.append(EngineMetadataKey.attempt, String(attempt)) }
         return metadata
     }
@@ -83,6 +88,7 @@ extension EngineMetadata {
             request.resumedTokens = Int(position)
         }
         if let seed = try number(fields, EngineMetadataKey.seed) { request.sampling.seed = seed }
+        request.prefixSalt = try number(fields, EngineMetadataKey.prefixSalt)
         if let value = try number(fields, EngineMetadataKey.deadline) {
             metadata.deadlineMilliseconds = Int64(clamping: value)
         }

@@ -41,6 +41,9 @@ package struct GenerationRequest: Hashable, Sendable {
     /// How many tokens at the end of `prompt` are generated output (metadata
     /// `switchyard-position`).
     package var resumedTokens: Int = 0
+    /// With which the hashes of its KV blocks are salted when the worker reports them; nil when
+    /// nobody said (metadata `switchyard-prefix-salt`).
+    package var prefixSalt: UInt64?
 
     package init(id: String, prompt: [TokenID], sampling: SamplingParameters) {
         self.id = id

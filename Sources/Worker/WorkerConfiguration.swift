@@ -55,6 +55,12 @@ package struct WorkerConfiguration: Hashable, Sendable {
     /// An engine whose step takes longer than this, and than 20 times what was expected of the
     /// step, counts as unhealthy, in seconds.
     package var stallSeconds = 5.0
+    /// How often subscribers hear of what has changed at most, in milliseconds.
+    package var reportMilliseconds = 100
+    /// Tokens per block in reports of what the cache holds: the gateways' own block length.
+    package var reportBlockTokens = 64
+    /// Subscriptions to reports at once; a further one gets RESOURCE_EXHAUSTED.
+    package var subscribersMax = 64
     /// Where to answer `GET /metrics`; nil: nowhere.
     package var metricsListen: WorkerListenAddress?
 
@@ -160,6 +166,9 @@ package struct WorkerConfiguration: Hashable, Sendable {
         }
         try Self.check("--io-threads", ioThreads, 1...64)
         try Self.check("--drain-seconds", drainSeconds, 0...86_400)
+        try Self.check("--report-ms", reportMilliseconds, 10...60_000)
+        try Self.check("reportBlockTokens", reportBlockTokens, 1...65_536)
+        try Self.check("subscribersMax", subscribersMax, 0...4_096)
         try Self.check("stallSeconds", stallSeconds, 0.1...86_400)
         try Self.check("choicesMax", choicesMax, 1...1_024)
         try Self.check("outputBatchesMax", outputBatchesMax, 1...1_024)

@@ -75,11 +75,12 @@ package final class WorkerRuntime: Sendable {
             }
         }
         let wiring = EngineThread.Wiring(
-            mailbox: mailbox, ports: ports, metrics: metrics, now: now)
+            mailbox: mailbox, ports: ports, metrics: metrics, cacheLog: CacheLog(), now: now)
         let engine = try await Self.startEngine(configuration, wiring)
         let service = WorkerService(
             tables: tables, wiring: wiring, engine: engine.description,
             configuration: configuration)
+        await service.startReporting(configuration, log: wiring.cacheLog)
         let health = GRPCHealthService(statuses: [
             "": .serving, "vllm.grpc.engine.VllmEngine": .serving,
         ])
@@ -186,6 +187,7 @@ package final class WorkerRuntime: Sendable {
         service.enterUnlessFailed(.draining)
         service.tables.forEach { $0.refuse(with: status) }
         health.close()
+        service.endReports(status)
         if patience == .zero { cutNow() }
         let timer = service.tables.first.scheduleTask(deadline: deadline) { cutNow() }
         // Calls get their status at the deadline; connections have a moment to deliver it.

@@ -22,8 +22,10 @@ final class WorkerService: EngineService {
     private let validation: RequestValidation
     private let stallNanoseconds: Int64
     private let started: Instant
-    private let now: @Sendable () -> Instant
+    let now: @Sendable () -> Instant
     private let phase = Atomic<Phase>(.serving)
+    /// Set once, by `startReporting`, before the service is offered.
+    let reporter = Mutex<NIOLoopBound<EventReporter>?>(nil)
 
     init(
         tables: LoopTables, wiring: EngineThread.Wiring, engine: EngineThread.Description,
@@ -127,6 +129,12 @@ final class WorkerService: EngineService {
     }
 
     func loads() -> EngineLoads {
+        var loads = EngineLoads()
+        loads.ranks = [load()]
+        return loads
+    }
+
+    func load() -> EngineLoad {
         let report = mailbox.report
         let load = report.load
         let rates = report.rates.seen(at: now(), lastReport: report.instant)
@@ -143,8 +151,6 @@ final class WorkerService: EngineService {
         rank.maxRunningRequests = engine.scheduling.slots
         rank.waitingUncachedTokens = load.queuedPrefillTokens
         rank.tokenUsage = load.activeCellFraction
-        var loads = EngineLoads()
-        loads.ranks = [rank]
-        return loads
+        return rank
     }
 }

@@ -131,6 +131,9 @@ struct WorkerCommand: AsyncParsableCommand {
     @Option(help: "Threads that serve connections.")
     var ioThreads = 1
 
+    @Option(help: "Shortest time between two reports to a subscriber, in milliseconds.")
+    var reportMs = 100
+
     @Option(help: "Answer GET /metrics on this address.")
     var metricsListen: String?
 
@@ -233,6 +236,7 @@ struct WorkerCommand: AsyncParsableCommand {
         configuration.drainSeconds = drainSeconds
         configuration.stallSeconds = stallSeconds
         configuration.ioThreads = ioThreads
+        configuration.reportMilliseconds = reportMs
         if let metricsListen {
             guard let address = WorkerListenAddress(metricsListen) else {
                 throw ValidationError("--metrics-listen \(metricsListen): expected host:port")

@@ -153,6 +153,22 @@ package final class EngineConnection {
         control("GetLoads", Self.emptyRequest, EngineMessages.loads)
     }
 
+    /// Asks for the engine's events, without end.
+    ///
+    /// - Throws: UNAVAILABLE when the connection takes no call; the receiver is not called.
+    package func subscribe(
+        _ receiver: any EngineEventReceiver
+    ) throws(GRPCStatus) -> EngineSubscription {
+        let message = try EngineMessages.encode(subscribingFrom: 0)
+        let subscription = EngineSubscription(receiver)
+        let call = try GRPCClientCall.start(
+            EngineServer.pathPrefix + "SubscribeKvEvents", on: connection, authority: authority,
+            configuration: configuration.calls, receiver: subscription)
+        subscription.started(call)
+        call.send(message, end: true)
+        return subscription
+    }
+
     /// A PING's round trip, for health.
     package func ping(_ completion: @escaping (Result<TimeAmount, HTTPStreamError>) -> Void) {
         connection.ping(completion)

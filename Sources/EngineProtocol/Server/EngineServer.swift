@@ -6,8 +6,8 @@ package enum EngineServer {
     /// `/package.Service/` of every method's path.
     package static let pathPrefix = "/vllm.grpc.engine.VllmEngine/"
 
-    /// Adds the methods. Embed, FlushCache, StartProfile, StopProfile, GetTokenizer and
-    /// SubscribeKvEvents are not added and so answer UNIMPLEMENTED.
+    /// Adds the methods. Embed, FlushCache, StartProfile, StopProfile and GetTokenizer are not
+    /// added and so answer UNIMPLEMENTED.
     package static func register(
         _ service: any EngineService, limits: EngineRequestLimits = EngineRequestLimits(),
         in router: inout GRPCRouter
@@ -36,6 +36,18 @@ package enum EngineServer {
         }
         router.add(pathPrefix + "GetServerInfo") { _, _ throws(GRPCStatus) in
             try EngineMessages.encode(service.serverInfo())
+        }
+        router.add(pathPrefix + "SubscribeKvEvents") { message, call in
+            do throws(GRPCStatus) {
+                // Whatever the subscriber has seen, it begins with a snapshot.
+                _ = try EngineMessages.subscription(message)
+                let eventCall = EngineEventCall(call, service)
+                service.subscribe(eventCall)
+                return eventCall
+            } catch {
+                call.finish(error)
+                return nil
+            }
         }
         router.add(pathPrefix + "GetLoads") { message, _ throws(GRPCStatus) in
             let rank = try EngineMessages.loadsRequest(message)

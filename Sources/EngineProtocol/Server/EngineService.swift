@@ -20,4 +20,21 @@ package protocol EngineService: Sendable {
     func modelInfo() -> EngineModelInfo
     func serverInfo() -> EngineServerInfo
     func loads() -> EngineLoads
+    /// Somebody wants events. The service keeps `call` on its loop and sends through it from now
+    /// on, until it is told of the end.
+    func subscribe(_ call: EngineEventCall)
+    /// `call` ended before the service finished it.
+    func unsubscribed(_ call: EngineEventCall)
+    /// A subscriber that could not keep up reads again.
+    func eventsWritable(_ call: EngineEventCall)
+}
+
+/// An engine without events.
+extension EngineService {
+    package func subscribe(_ call: EngineEventCall) {
+        call.finish(GRPCStatus(.unimplemented, "no events"))
+    }
+
+    package func unsubscribed(_ call: EngineEventCall) {}
+    package func eventsWritable(_ call: EngineEventCall) {}
 }

@@ -51,6 +51,17 @@ package struct PromptBlocks: Hashable, Sendable {
         return SeededGenerator.mix(state)
     }
 
+    /// The hash of one block, for who sees a prompt grow: `after` is that of the block before, nil
+    /// for the first. The same as in a `PromptBlocks` of the whole prompt.
+    package static func hash(
+        ofBlock block: Int, of tokens: [TokenID], after previous: UInt64?, salt: UInt64,
+        blockTokens: Int
+    ) -> UInt64 {
+        hash(
+            tokens, block * blockTokens, blockTokens,
+            after: previous ?? SeededGenerator.mix(salt))
+    }
+
     /// Two tokens a multiplication; the finaliser spreads the result over all bits.
     private static func hash(
         _ tokens: [TokenID], _ first: Int, _ length: Int, after previous: UInt64

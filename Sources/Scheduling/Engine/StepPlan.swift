@@ -56,16 +56,19 @@ package struct StepEntry: Hashable, Sendable {
     package var position: Int
     /// Not nil: sample one token from the logits of the last token. Nil: no logits needed.
     package var sample: SampleRequest?
+    /// `GenerationRequest.prefixSalt`, for reports of what the cache holds.
+    package var prefixSalt: UInt64?
 
     package init(
         key: SequenceKey, sequence: SequenceID, tokenRange: Range<Int>, position: Int,
-        sample: SampleRequest?
+        sample: SampleRequest?, prefixSalt: UInt64? = nil
     ) {
         self.key = key
         self.sequence = sequence
         self.tokenRange = tokenRange
         self.position = position
         self.sample = sample
+        self.prefixSalt = prefixSalt
     }
 }
 

@@ -35,6 +35,7 @@ struct ScheduledRequest: Sendable {
     let promptCount: Int
     /// How much of that output came with the request.
     let resumedCount: Int
+    let prefixSalt: UInt64?
 
     /// Prompt and output.
     var tokens: [TokenID]

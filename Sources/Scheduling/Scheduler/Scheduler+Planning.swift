@@ -203,7 +203,7 @@ extension Scheduler {
             StepEntry(
                 key: self[index].key, sequence: self[index].sequence,
                 tokenRange: start..<plan.tokens.count, position: position,
-                sample: isLast ? sample : nil))
+                sample: isLast ? sample : nil, prefixSalt: self[index].prefixSalt))
         inFlight.append(index)
     }
 

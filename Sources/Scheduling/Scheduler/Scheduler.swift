@@ -84,7 +84,8 @@ package struct Scheduler: Sendable {
             key: key, serial: nextSerial, parameters: request.sampling, tier: request.tier,
             deadline: deadline, virtualArrival: now.advanced(byNanoseconds: delay).nanoseconds,
             promptCount: request.prompt.count - request.resumedTokens,
-            resumedCount: request.resumedTokens, tokens: request.prompt,
+            resumedCount: request.resumedTokens, prefixSalt: request.prefixSalt,
+            tokens: request.prompt,
             timing: RequestTiming(submitted: now))
         nextSerial += 1
         let index = unusedIndices.popLast() ?? requests.count

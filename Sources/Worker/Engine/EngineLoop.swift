@@ -13,6 +13,7 @@ struct EngineLoop<E: TimedEngine & ~Copyable>: ~Copyable {
     private let ports: [StepOutputPort]
     private let now: @Sendable () -> Instant
     private let metrics: WorkerMetrics
+    private let cacheLog: CacheLog
     /// As of the end of the latest step.
     private var counted = EngineReport()
 
@@ -28,13 +29,15 @@ struct EngineLoop<E: TimedEngine & ~Copyable>: ~Copyable {
 
     init(
         engine: consuming E, scheduler: Scheduler, mailbox: EngineMailbox,
-        ports: [StepOutputPort], metrics: WorkerMetrics, now: @escaping @Sendable () -> Instant
+        ports: [StepOutputPort], metrics: WorkerMetrics, cacheLog: CacheLog = CacheLog(),
+        now: @escaping @Sendable () -> Instant
     ) {
         self.engine = engine
         self.scheduler = scheduler
         self.mailbox = mailbox
         self.ports = ports
         self.metrics = metrics
+        self.cacheLog = cacheLog
         self.now = now
         posted = [UInt64](repeating: 0, count: ports.count)
     }
@@ -102,6 +105,11 @@ struct EngineLoop<E: TimedEngine & ~Copyable>: ~Copyable {
         time.decodeNanoseconds = engine.decodeNanoseconds
         let events = scheduler.complete(plan, result, now: ended)
         post(expired.isEmpty ? events : expired + events, at: ended)
+        if case .success = result {
+            cacheLog.record(plan, succeeded: true)
+        } else {
+            cacheLog.record(plan, succeeded: false)
+        }
         count(plan.shape, result, since: started, at: ended)
         if case .failure(let error) = result, error != .noCacheSpace {
             becameIdle(at: now())

@@ -18,6 +18,7 @@ struct EngineThread: Sendable {
         var mailbox: EngineMailbox
         var ports: [StepOutputPort]
         var metrics: WorkerMetrics
+        var cacheLog: CacheLog
         var now: @Sendable () -> Instant
     }
 
@@ -89,7 +90,8 @@ struct EngineThread: Sendable {
         ready.finish(.success(description))
         return EngineLoop(
             engine: setup.engine, scheduler: scheduler, mailbox: wiring.mailbox,
-            ports: wiring.ports, metrics: wiring.metrics, now: wiring.now)
+            ports: wiring.ports, metrics: wiring.metrics, cacheLog: wiring.cacheLog,
+            now: wiring.now)
     }
 
     private static func run<E: TimedEngine & ~Copyable>(
