@@ -21,11 +21,13 @@ package final class MetricsRegistry: Sendable {
         case histogram(Histogram)
         /// Computed at each scrape, on the scraping thread.
         case computed(@Sendable () -> Double)
+        /// Series that come and go, computed at each scrape.
+        case computedSeries(@Sendable () -> [ComputedSeries])
 
         var type: String {
             switch self {
             case .counter: "counter"
-            case .gauge, .computed: "gauge"
+            case .gauge, .computed, .computedSeries: "gauge"
             case .histogram: "histogram"
             }
         }
@@ -83,6 +85,27 @@ package final class MetricsRegistry: Sendable {
         computedBy value: @escaping @Sendable () -> Double
     ) {
         add(name, help, labels, .computed(value))
+    }
+
+    /// One series of a family whose labels change while the program runs.
+    package struct ComputedSeries: Sendable {
+        package var labels: [MetricLabel]
+        package var value: Double
+
+        package init(_ labels: [MetricLabel], _ value: Double) {
+            self.labels = labels
+            self.value = value
+        }
+    }
+
+    /// Registers a family of gauges whose series are asked for at each scrape: one for each thing
+    /// that is there at the moment. `series` must be cheap, return a bounded number of series with
+    /// different labels, and may run on any thread.
+    package func gauges(
+        _ name: String, _ help: String,
+        computedBy series: @escaping @Sendable () -> [ComputedSeries]
+    ) {
+        add(name, help, [], .computedSeries(series))
     }
 
     @discardableResult

@@ -25,6 +25,10 @@ package enum PrometheusText {
             text += "\(name)\(block(series.labels)) \(number(gauge.value))\n"
         case .computed(let value):
             text += "\(name)\(block(series.labels)) \(number(value()))\n"
+        case .computedSeries(let all):
+            for one in all() {
+                text += "\(name)\(block(one.labels)) \(number(one.value))\n"
+            }
         case .histogram(let histogram):
             append(histogram, name, series.labels, to: &text)
         }

@@ -92,6 +92,18 @@ struct GatewayOptions: ParsableArguments {
     @Option(help: "How often a worker is asked for its health, in seconds.")
     var workerCheckSeconds = 2.0
 
+    @Option(help: "Failures of a worker's calls within the window that open its breaker.")
+    var breakerFailures = 5
+
+    @Option(help: "Window in which a worker's failures are counted, in seconds.")
+    var breakerWindowSeconds = 30.0
+
+    @Option(help: "How long an open breaker keeps requests from its worker, in seconds.")
+    var breakerOpenSeconds = 10.0
+
+    @Option(help: "Second tries of failed calls, in percent of the requests; 0 for none.")
+    var retryBudgetPercent = 20
+
     @Option(help: "Largest request body, in bytes; more is 413.")
     var bodyLimit = 20 << 20
 
@@ -130,10 +142,18 @@ struct GatewayOptions: ParsableArguments {
         for (name, value) in [
             ("worker-hang-seconds", workerHangSeconds),
             ("worker-check-seconds", workerCheckSeconds),
+            ("breaker-window-seconds", breakerWindowSeconds),
+            ("breaker-open-seconds", breakerOpenSeconds),
         ] {
             guard (0.1...3_600).contains(value) else {
                 throw ValidationError("--\(name) must be 0.1...3600")
             }
+        }
+        guard (1...1_024).contains(breakerFailures) else {
+            throw ValidationError("--breaker-failures must be 1...1024")
+        }
+        guard (0...1_000).contains(retryBudgetPercent) else {
+            throw ValidationError("--retry-budget-percent must be 0...1000")
         }
         guard keepaliveInterval >= 0 else {
             throw ValidationError("--keepalive-interval must not be negative")
@@ -217,6 +237,11 @@ extension GatewayOptions {
         configuration.limits.resumeLimit = resumeLimit
         configuration.workerHangNanoseconds = Int64(workerHangSeconds * 1e9)
         configuration.healthIntervalNanoseconds = Int64(workerCheckSeconds * 1e9)
+        configuration.breaker = BreakerConfiguration(
+            failureLimit: breakerFailures,
+            windowNanoseconds: Int64(breakerWindowSeconds * 1e9),
+            openNanoseconds: Int64(breakerOpenSeconds * 1e9))
+        configuration.retryBudgetPercent = retryBudgetPercent
         configuration.limits.bodyLimitBytes = bodyLimit
         configuration.limits.keepaliveIntervalMilliseconds = keepaliveInterval
         configuration.limits.timeLimitSeconds = timeLimit

@@ -77,9 +77,10 @@ def test_workers_come_and_go_at_run_time(launch):
         assert workers(gateway, "add", second.address).stdout == "worker 1\n"
         gateway.wait_for_workers(2)
         table = workers(gateway, "list").stdout.splitlines()
-        assert table[0].split() == ["ID", "POOL", "STATE", "IN", "FLIGHT", "SLOTS", "WEIGHT",
-                                    "PROCESS", "PID", "RESTARTS", "ENDPOINT"]
-        assert table[2].split() == ["1", "default", "ready", "0", "4", "1", "-", "-", "-",
+        assert table[0].split() == ["ID", "POOL", "STATE", "BREAKER", "IN", "FLIGHT", "OTHERS",
+                                    "SLOTS", "WEIGHT", "PROCESS", "PID", "RESTARTS", "ENDPOINT"]
+        assert table[2].split() == ["1", "default", "ready", "closed", "0", "0", "4", "1", "-",
+                                    "-", "-",
                                     second.address]
         workers(gateway, "remove", "0")
         assert [one["endpoint"] for one in listed(gateway)] == [second.address]

@@ -200,6 +200,7 @@ final class ChatExchange: HTTPServerStreamReceiver {
                 ? "\(requestID)-\(choice)" : "\(requestID)-\(choice)-\(attempt)",
             prompt: prepared.prompt + generated, sampling: sampling)
         request.resumedTokens = generated.count
+        request.prefixSalt = prepared.prefixSalt
         request.tier = prepared.request.serviceTier ?? .standard
         return request
     }

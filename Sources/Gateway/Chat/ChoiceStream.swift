@@ -3,16 +3,12 @@ import EngineProtocol
 import GRPC
 import InferenceAPI
 import InferenceTypes
+import Routing
 import Tokenization
 
 /// One choice of one request: a ticket at the dispatcher, then a call on a worker, whose tokens it
-/// turns into text for its exchange. Owned by the connection's loop.
-///
-/// ```
-///   waiting ──granted──► running ──finish, stop string, error──► ended
-///      ▲                    │
-///      └──── requeue ───────┘ the worker was lost
-/// ```
+/// turns into text for its exchange. What becomes of it when a worker is lost is decided by
+/// `ChoiceFailover`; here it is done. Owned by the connection's loop.
 ///
 /// A choice whose worker is lost goes on with another one: that one gets the prompt and the tokens
 /// accepted so far as its prompt, and is told how many of them were generated, so that it samples
@@ -27,13 +23,15 @@ final class ChoiceStream: EngineStreamReceiver {
     /// Where it runs, or ran last.
     private(set) var worker: WorkerID?
 
-    private enum State {
-        case waiting
-        case running(EngineCall)
-        case ended
-    }
-
-    private var state = State.waiting
+    private var failover: ChoiceFailover
+    /// Set while `failover` is running, but for the moment in which the call begins.
+    private var call: EngineCall?
+    /// Whether the worker in hand has sent anything; it is told to the dispatcher once.
+    private var hasAnswered = false
+    /// What the client is told if there is no other worker to go on with.
+    private var lastFailure = GRPCStatus(.unavailable)
+    /// Of the call with which it ended.
+    private var lastFault: WorkerFault?
     /// Nil once ended, which breaks the cycle.
     private var exchange: ChatExchange?
     private let connectionLoop: ConnectionLoop
@@ -47,12 +45,6 @@ final class ChoiceStream: EngineStreamReceiver {
     private var acceptedBefore = 0
     /// The client did not read as fast as this worker's tokens came.
     private var wasPaused = false
-    /// Workers that this choice was started on.
-    private var attempts = 0
-    /// How often it was continued after its first token.
-    private var resumes = 0
-    /// Workers lost in a row that brought no token.
-    private var fruitless = 0
     /// The text of one message; kept for its storage.
     private var text: [UInt8] = []
 
@@ -66,26 +58,31 @@ final class ChoiceStream: EngineStreamReceiver {
         self.connectionLoop = connectionLoop
         self.pool = pool
         self.assembler = assembler
+        let limits = exchange.limits
+        failover = ChoiceFailover(
+            limits: FailoverLimits(
+                retryLimit: limits.retryLimit, resumeLimit: limits.resumeLimit),
+            seed: ticket.number)
     }
 
     // MARK: Dispatcher
 
     func start(on engine: EngineConnection, of worker: WorkerID) {
-        guard case .waiting = state, let exchange else { return }
+        guard let exchange, let start = failover.granted() else { return }
+        assert(start.resumedTokens == accepted.count, "resumes elsewhere than it stands")
         self.worker = worker
         acceptedBefore = accepted.count
         wasPaused = false
+        hasAnswered = false
         exchange.choiceStarted(on: worker)
         do {
-            attempts += 1
-            let call = try engine.generate(
+            call = try engine.generate(
                 exchange.generationRequest(
-                    choice: index, attempt: attempts - 1, generated: accepted),
-                metadata: exchange.metadata(attempt: attempts - 1),
+                    choice: index, attempt: start.attempt, generated: accepted),
+                metadata: exchange.metadata(attempt: start.attempt),
                 receiver: self)
-            state = .running(call)
         } catch {
-            lost(GRPCStatus(.unavailable, "\(error)"))
+            lost(error)
         }
     }
 
@@ -101,28 +98,35 @@ final class ChoiceStream: EngineStreamReceiver {
         exchange.poolRetired(isFresh: isFresh)
     }
 
+    /// A failed call needed the retry budget, which is used up.
+    func retryDenied() {
+        guard failover.retryDenied(), let exchange = ended() else { return }
+        exchange.choiceFailed(APIError(lastFailure))
+    }
+
     /// Leaves its worker, which is being drained, for another one.
     func move() {
-        guard case .running(let call) = state, let exchange else { return }
-        // First, since `cancel` reports `failed` before it returns.
-        state = .waiting
-        call.cancel()
-        if let reason = exchange.finishReason(after: accepted) { return end(reason, exchange) }
-        requeue(exchange)
+        guard let exchange else { return }
+        let action = failover.evicted(over: exchange.finishReason(after: accepted))
+        guard action != .none else { return }
+        // Not heard: `failover` no longer waits for this call.
+        cancelCall()
+        switch action {
+        case .none: break
+        case .finish(let reason): end(reason, exchange)
+        case .requeue(let isResumed):
+            exchange.choiceMoved(isResumed: isResumed)
+            connectionLoop.requeue(ticket, isResumed ? .resume : .retry, to: pool)
+        }
     }
 
     // MARK: Worker
 
     func received(_ tokens: EngineTokens) {
-        guard case .running(let call) = state, let exchange else { return }
+        guard let exchange, failover.received(tokens: tokens.tokens.count) else { return }
+        answered(cachedTokens: tokens.cachedTokens, exchange)
         // Cached tokens are told by the first worker: a later one caches what was computed before.
         if accepted.isEmpty { usage.cachedTokens = tokens.cachedTokens }
-        fruitless = 0
-        if accepted.count == acceptedBefore {
-            let uncached = exchange.promptTokens + acceptedBefore - tokens.cachedTokens
-            connectionLoop.firstToken(
-                FirstToken(ticket: ticket, uncachedTokens: uncached), of: pool)
-        }
         accepted += tokens.tokens
         usage.completionTokens = accepted.count
         if let entries = tokens.logprobs { logprobs += entries }
@@ -136,12 +140,14 @@ final class ChoiceStream: EngineStreamReceiver {
             return finish(.stopString(exchange.stopString(stop)))
         }
         emit(released: released, to: exchange)
-        guard case .running = state else { return }
+        guard let call else { return }
         if exchange.isWritable { call.consume() } else { wasPaused = true }
     }
 
     func finished(_ finish: EngineFinish) {
-        guard case .running = state, let exchange else { return }
+        guard let exchange, failover.finished() else { return }
+        call = nil
+        answered(cachedTokens: finish.usage.cachedTokens, exchange)
         if accepted.isEmpty { usage.cachedTokens = finish.usage.cachedTokens }
         end(finish.reason, exchange)
     }
@@ -156,7 +162,6 @@ final class ChoiceStream: EngineStreamReceiver {
     }
 
     func failed(_ status: GRPCStatus) {
-        guard case .running = state else { return }
         lost(status)
     }
 
@@ -164,8 +169,7 @@ final class ChoiceStream: EngineStreamReceiver {
 
     /// The client reads again: the worker may go on.
     func clientReads() {
-        guard case .running(let call) = state else { return }
-        call.consume()
+        call?.consume()
     }
 
     /// Nobody waits for this choice any more.
@@ -210,50 +214,71 @@ final class ChoiceStream: EngineStreamReceiver {
 
     private func lost(_ status: GRPCStatus) {
         guard let exchange else { return }
-        // The worker may have been lost after its last token and before it said so.
-        if let reason = exchange.finishReason(after: accepted) { return end(reason, exchange) }
-        // What was generated leaves no room on the worker that it would go on with.
-        if status.code == .outOfRange, !accepted.isEmpty { return end(.contextFull, exchange) }
-        let limits = exchange.limits
-        let isFirst = accepted.isEmpty
-        fruitless += 1
-        guard Self.isLoss(status), fruitless <= limits.retryLimit,
-            isFirst || resumes < limits.resumeLimit
-        else {
-            _ = ended()
-            return exchange.choiceFailed(APIError(status))
+        let fault = WorkerFault(status)
+        let action = failover.lost(fault, over: exchange.finishReason(after: accepted))
+        guard action != .none else { return }
+        call = nil
+        switch action {
+        case .none: break
+        case .finish(let reason):
+            lastFault = fault
+            end(reason, exchange)
+        case .fail:
+            lastFault = fault
+            ended()?.choiceFailed(APIError(status))
+        case .retry(let retry):
+            lastFailure = status
+            exchange.choiceMoved(isResumed: retry.isResumed)
+            connectionLoop.retry(ticket, retry, after: fault, in: pool)
         }
-        if !isFirst { resumes += 1 }
-        requeue(exchange)
     }
 
-    private func requeue(_ exchange: ChatExchange) {
-        state = .waiting
-        exchange.choiceMoved(isResumed: !accepted.isEmpty)
-        connectionLoop.requeue(ticket, accepted.isEmpty ? .retry : .resume, to: pool)
+    /// The worker serves: what it computed before its first token tells how fast it is, and that
+    /// it answers at all closes its breaker. Told once.
+    private func answered(cachedTokens: Int, _ exchange: ChatExchange) {
+        guard !hasAnswered else { return }
+        hasAnswered = true
+        let uncached = exchange.promptTokens + acceptedBefore - cachedTokens
+        connectionLoop.firstToken(
+            FirstToken(ticket: ticket, uncachedTokens: uncached), of: pool)
     }
 
-    /// The worker is gone, or gives the request up: another one can serve it.
-    private static func isLoss(_ status: GRPCStatus) -> Bool {
-        switch status.code {
-        case .unavailable, .aborted, .dataLoss: true
-        default: false
-        }
+    private func cancelCall() {
+        // First, since `cancel` reports `failed` before it returns, and a call that has ended
+        // ignores it.
+        let cancelled = call
+        call = nil
+        cancelled?.cancel()
     }
 
     /// Ends the worker's call if it has not ended, gives the ticket back and lets go of the
     /// exchange; nil when that has happened before.
     private func ended() -> ChatExchange? {
         guard let exchange else { return nil }
-        let before = state
-        // First, since `cancel` reports `failed` before it returns, and a call that has ended
-        // ignores it.
-        state = .ended
-        if case .running(let call) = before { call.cancel() }
+        if failover.end() { cancelCall() }
         self.exchange = nil
         let summary = RunSummary(timedTokens: wasPaused ? 0 : accepted.count - acceptedBefore)
-        connectionLoop.finish(ticket, summary, of: pool)
+        connectionLoop.finish(ticket, summary, after: lastFault, of: pool)
         return exchange
+    }
+}
+
+extension WorkerFault {
+    /// What a call's status says of the worker that it ran on.
+    init(_ status: GRPCStatus) {
+        switch status.code {
+        case .unavailable:
+            self = status.origin == .transport ? .lost : .leaving
+        case .resourceExhausted:
+            // A limit of our own is no worker's fault, and no other worker's either.
+            self = status.origin == .local ? .rejected : .busy
+        case .outOfRange: self = .contextFull
+        case .internalError, .unknown, .aborted, .dataLoss: self = .failed
+        // The other side reset the stream: it was cut off.
+        case .cancelled: self = status.origin == .local ? .abandoned : .failed
+        case .deadlineExceeded: self = .abandoned
+        default: self = .rejected
+        }
     }
 }
 

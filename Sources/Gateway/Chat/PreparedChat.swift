@@ -21,6 +21,8 @@ struct PreparedChat: Sendable {
     var seed: UInt64
     /// What the router is told of each choice.
     var placement: PlacementRequest
+    /// Of the hashes of its blocks, as the router knows them; nil where it knows none.
+    var prefixSalt: UInt64?
 
     /// The seed of one choice: the request's own for the first, independent ones for the others, so
     /// that each choice can be resumed alone.

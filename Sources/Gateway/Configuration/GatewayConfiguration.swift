@@ -2,6 +2,7 @@ package import Admission
 internal import EngineProtocol
 package import HTTPTransport
 internal import NIOCore
+package import Routing
 
 /// Everything the gateway is told. Immutable; composed by the program from flags and environment.
 package struct GatewayConfiguration: Sendable {
@@ -36,6 +37,11 @@ package struct GatewayConfiguration: Sendable {
     package var workerHangNanoseconds: Int64 = 5_000_000_000
     /// How often each link asks its worker for its health.
     package var healthIntervalNanoseconds: Int64 = 2_000_000_000
+    /// When a worker that fails requests gets none for a while.
+    package var breaker = BreakerConfiguration()
+    /// Second tries of failed calls, in percent of the requests of the last ten seconds, besides
+    /// two a second. What goes on elsewhere because its worker is gone is counted but not refused.
+    package var retryBudgetPercent: Int = 20
     package var admission = AdmissionConfiguration()
     /// Routing decisions that each pool keeps for `switchyard why`; 0: none.
     package var decisionLimit: Int = 4_096

@@ -4,6 +4,7 @@ import InferenceAPI
 import InferenceTypes
 import Logging
 import NIOCore
+import Routing
 
 /// What one event loop of the gateway owns besides its connections: its own link to each worker,
 /// and the choices that wait or run. Owned by that loop.
@@ -45,6 +46,8 @@ final class ConnectionLoop {
                 choice?.refused(refusal, retryAfterSeconds: retryAfterSeconds)
             case .retired(let ticket):
                 choices.removeValue(forKey: ticket)?.poolRetired()
+            case .retryDenied(let ticket):
+                choices.removeValue(forKey: ticket)?.retryDenied()
             case .workerAdded(let id, let endpoint):
                 let link = WorkerLink(
                     id: id, endpoint: endpoint, pool: pool, connectionLoop: self)
@@ -84,10 +87,22 @@ final class ConnectionLoop {
     }
 
     /// The choice's work is over, whatever the reason; its load is given back exactly once.
-    func finish(_ ticket: TicketID, _ summary: RunSummary, of pool: Pool) {
+    ///
+    /// - Parameter fault: how its worker's call ended; nil when that says nothing of the worker.
+    func finish(
+        _ ticket: TicketID, _ summary: RunSummary, after fault: WorkerFault?, of pool: Pool
+    ) {
         guard choices.removeValue(forKey: ticket) != nil else { return }
         tellFirstTokens()
-        pool.dispatcher.perform { $0.finish(ticket, summary) }
+        pool.dispatcher.perform { $0.finish(ticket, summary, after: fault) }
+    }
+
+    /// At the end of this turn of the loop, as `requeue`.
+    func retry(
+        _ ticket: TicketID, _ retry: ChoiceFailover.Retry, after fault: WorkerFault, in pool: Pool
+    ) {
+        tellFirstTokens()
+        eventLoop.execute { pool.dispatcher.perform { $0.retry(ticket, retry, after: fault) } }
     }
 
     /// At the end of this turn of the loop: calls fail before their link says that it is lost, and

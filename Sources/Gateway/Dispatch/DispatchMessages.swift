@@ -31,6 +31,8 @@ enum DispatchEvent: Sendable {
     case refused(TicketID, Refusal, retryAfterSeconds: Int)
     /// The ticket's pool has ended: another one may serve what it asks for.
     case retired(TicketID)
+    /// The retry budget is used up: the choice ends with its last worker's error.
+    case retryDenied(TicketID)
     case workerAdded(WorkerID, HTTPEndpoint)
     /// Its drain time is over: what still runs there goes on elsewhere.
     case workerEvicted(WorkerID)

@@ -13,50 +13,58 @@ final class Dispatcher {
     /// How often waiting tickets are checked for expiry.
     static let expiryInterval: TimeAmount = .milliseconds(250)
 
-    private struct WorkerEntry {
+    struct WorkerEntry {
         var endpoint: HTTPEndpoint
         /// Which connection loops have an open link to it, by loop number.
         var linked: [Bool]
         var wasEverReady = false
         /// When its process started, as far as it says.
         var started: Instant?
+        var otherLoad = OtherLoadEstimate()
         var drain: Drain?
         var isReady: Bool { linked.allSatisfy { $0 } }
     }
 
     /// A worker that gets no new requests.
-    private struct Drain {
+    struct Drain {
         var deadline: Scheduled<Void>
         /// Called once, when nothing runs there any more or it is gone.
         var whenDone: (@Sendable () -> Void)?
     }
 
-    private let loop: any EventLoop
+    let loop: any EventLoop
     private let loops: [ConnectionLoopHandle]
-    private let clock: @Sendable () -> Instant
-    private let pool: Pool
+    let clock: @Sendable () -> Instant
+    let pool: Pool
     private let numbers: WorkerNumbers
     private var policy: RoutingPolicy
-    private let status: FleetStatus
-    private let logger: Logger
+    let status: FleetStatus
+    let logger: Logger
 
-    private var queue: AdmissionQueue
-    private var fleet: Fleet
+    var queue: AdmissionQueue
+    var fleet: Fleet
+    var health: FleetHealth
     private var rate = ServiceRate()
-    private var tickets: [TicketID: DispatchTicket] = [:]
-    private var decisions: DecisionLog
+    var tickets: [TicketID: DispatchTicket] = [:]
+    var decisions: DecisionLog
     private var rates = RateBook()
     /// Whose rates are looked at next although nothing was heard of them.
     private var rateTurn = 0
     private var workerOrder: [WorkerID] = []
     /// Of the tickets in `queue`.
     private var queued = QueuedWork()
-    private var workers: [WorkerID: WorkerEntry] = [:]
+    var workers: [WorkerID: WorkerEntry] = [:]
+    /// Of `Dispatcher+Health.swift`.
+    var healthTimer: (due: Instant, task: Scheduled<Void>)?
+    var knownOpenBreakers = 0
+    /// Tickets that wait for their next try outside the queue.
+    var delayedRetries = 0
+    var isPublishingWorkers = false
     /// Workers with a `drain`.
     private var draining: Set<WorkerID> = []
     /// Ready workers that are not being drained.
     private var takingWorkers = 0
-    private var outbox: [[DispatchEvent]]
+    var outbox: [[DispatchEvent]]
     private var expiryTimer: RepeatedTask?
     /// Called once, when the first worker takes requests.
     private var whenReady: (@Sendable () -> Void)?
@@ -70,11 +78,16 @@ final class Dispatcher {
         case over
     }
 
+    /// Nothing of it is published any more.
+    var isRetired: Bool {
+        if case .over = retirement { true } else { false }
+    }
+
     init(
         pool: Pool, loop: any EventLoop, loops: [ConnectionLoopHandle], numbers: WorkerNumbers,
         admission: AdmissionConfiguration, aheadLimitTickets: Int, policy: RoutingPolicy,
-        decisionLimit: Int, status: FleetStatus, clock: @escaping @Sendable () -> Instant,
-        logger: Logger
+        decisionLimit: Int, health: FleetHealth = FleetHealth(now: .zero), status: FleetStatus,
+        clock: @escaping @Sendable () -> Instant, logger: Logger
     ) {
         self.pool = pool
         self.numbers = numbers
@@ -82,6 +95,7 @@ final class Dispatcher {
         self.loops = loops
         self.clock = clock
         self.policy = policy
+        self.health = health
         self.status = status
         self.logger = logger
         self.queue = AdmissionQueue(configuration: admission, now: clock())
@@ -110,6 +124,7 @@ final class Dispatcher {
         }
         switch outcome {
         case .queued:
+            health.requested(submission.tickets.count, now: now)
             for _ in submission.tickets { queued.add(submission.request) }
             place(now: now)
         case .refused(let refusal):
@@ -124,6 +139,7 @@ final class Dispatcher {
         let now = clock()
         for note in notes {
             guard let run = tickets[note.ticket]?.run, run.first == nil else { continue }
+            health.answered(note.ticket, in: &fleet)
             fleet.prefillEnded(note.ticket)
             guard let worker = fleet.worker(run.worker) else { continue }
             tickets[note.ticket]?.run?.first = (now, worker.totalLoad)
@@ -133,15 +149,21 @@ final class Dispatcher {
                 tokens: run.prefillAhead + max(1, note.uncachedTokens), now: now)
             ratesChanged(run.worker, now: now)
         }
+        // An answer closes a breaker perhaps, and then there is room.
+        if fleet.hasRoom, !queue.isEmpty { place(now: now) }
+        settle()
     }
 
     /// The ticket's work is over, or its client has gone: whatever it held is free.
-    func finish(_ ticket: TicketID, _ summary: RunSummary) {
+    ///
+    /// - Parameter fault: how its worker's call ended; nil when that says nothing of the worker.
+    func finish(_ ticket: TicketID, _ summary: RunSummary, after fault: WorkerFault? = nil) {
         guard let entry = tickets.removeValue(forKey: ticket) else { return }
+        let now = clock()
+        callEnded(ticket, fault, now: now)
         if queue.cancel(ticket) {
             queued.remove(entry.request)
         } else {
-            let now = clock()
             if let run = entry.run { learn(from: run, summary, now: now) }
             if fleet.release(ticket) {
                 rate.finished(now: now)
@@ -151,16 +173,17 @@ final class Dispatcher {
         settle()
     }
 
-    /// The ticket's worker was lost, or is being drained: it goes back to the head of the line.
+    /// The ticket leaves its worker, if it has one: it goes back to the head of the line.
     func requeue(_ ticket: TicketID, _ cause: Decision.Cause) {
         guard let entry = tickets[ticket] else { return }
+        let now = clock()
+        callEnded(ticket, nil, now: now)
         _ = fleet.release(ticket)
         if case .over = retirement {
             tickets[ticket] = nil
             outbox[ticket.loop].append(.retired(ticket))
             return settle()
         }
-        let now = clock()
         tickets[ticket]?.queued = now
         tickets[ticket]?.cause = cause
         tickets[ticket]?.run = nil
@@ -183,6 +206,7 @@ final class Dispatcher {
         // The slots are known once the first link has asked the worker.
         fleet.add(id, slots: 1, weight: weight, rates: rates.pool)
         workerOrder.append(id)
+        health.add(id)
         broadcast(.workerAdded(id, endpoint))
         settle()
         return id
@@ -197,6 +221,7 @@ final class Dispatcher {
         fleet.remove(id)
         rates.remove(id)
         workerOrder.removeAll { $0 == id }
+        health.remove(id)
         readinessChanged()
         broadcast(.workerRemoved(id))
         settle()
@@ -268,7 +293,11 @@ final class Dispatcher {
 
     /// All workers, by id.
     func workerList() -> [WorkerStatus] {
-        fleet.workers.map { worker in
+        list(fleet.workers)
+    }
+
+    func list(_ listed: [Fleet.Worker]) -> [WorkerStatus] {
+        listed.map { worker in
             let entry = workers[worker.id]
             let state: WorkerStatus.State =
                 if entry?.drain != nil {
@@ -280,7 +309,8 @@ final class Dispatcher {
                 }
             return WorkerStatus(
                 id: worker.id.number, pool: pool.name, endpoint: entry?.endpoint.text ?? "",
-                state: state, slots: worker.slots, inFlight: worker.inFlight,
+                state: state, breaker: .init(health.state(of: worker.id)), slots: worker.slots,
+                inFlight: worker.inFlight, otherInFlight: worker.otherLoad.sequences,
                 weight: worker.weight)
         }
     }
@@ -299,10 +329,12 @@ final class Dispatcher {
         case .down:
             workers[id]?.linked[loop] = false
             fleet.setReady(id, false)
+            forgetReports(of: id)
         }
         let isReady = workers[id]?.isReady ?? false
         if isReady { workers[id]?.wasEverReady = true }
         if wasReady != isReady {
+            if isReady { health.becameReady(id) }
             logger.info(
                 isReady ? "worker ready" : "worker lost",
                 metadata: ["worker": "\(id.number)", "endpoint": "\(entry.endpoint)"])
@@ -319,8 +351,10 @@ final class Dispatcher {
         return abs(now.nanoseconds(since: before)) < 1_000_000_000
     }
 
-    private func readinessChanged() {
-        takingWorkers = fleet.workers.count { $0.isReady && !$0.isDraining }
+    func readinessChanged() {
+        takingWorkers = fleet.workers.count {
+            $0.isReady && !$0.isDraining && health.state(of: $0.id) != .open
+        }
         queue.workersReady(takingWorkers > 0, now: clock())
         guard takingWorkers > 0, let whenReady else { return }
         self.whenReady = nil
@@ -372,7 +406,7 @@ final class Dispatcher {
 
     // MARK: Placing
 
-    private func place(now: Instant) {
+    func place(now: Instant) {
         while fleet.hasRoom, let ticket = queue.next(now: now) {
             guard var entry = tickets[ticket] else {
                 preconditionFailure("a ticket waits that nobody knows")
@@ -382,6 +416,7 @@ final class Dispatcher {
             entry.attempts += 1
             entry.run = run(ticket, on: worker, now: now)
             tickets[ticket] = entry
+            health.granted(ticket, on: worker, in: &fleet)
             outbox[ticket.loop].append(.granted(ticket, worker))
         }
     }
@@ -437,9 +472,10 @@ final class Dispatcher {
     }
 
     /// Ends every operation: one message per connection loop, the published numbers, the timer.
-    private func settle() {
+    func settle() {
         completeDrains()
         if case .idling = retirement, tickets.isEmpty { return endRetirement() }
+        settleHealth()
         for index in outbox.indices where !outbox[index].isEmpty {
             loops[index].deliver(outbox[index], of: pool)
             outbox[index].removeAll(keepingCapacity: true)
@@ -457,11 +493,11 @@ final class Dispatcher {
     }
 
     private func publish() {
-        if case .over = retirement { return }
+        guard !isRetired else { return }
         status.publish(
             FleetStatus.Numbers(
-                waiting: queue.count, inFlight: fleet.inFlight, readyWorkers: takingWorkers,
-                readySlots: fleet.readySlots, workers: fleet.count,
+                waiting: queue.count + delayedRetries, inFlight: fleet.inFlight,
+                readyWorkers: takingWorkers, readySlots: fleet.readySlots, workers: fleet.count,
                 queuedSecondsPerSlot: queuedSecondsPerSlot), of: pool.number)
     }
 

@@ -34,9 +34,18 @@ final class FleetStatus: Sendable {
         var draining: UInt64 = 0
     }
 
+    /// Some workers, at most `Dispatcher.workerMetricsLimit` of each pool, and counts since the
+    /// start; a moment later than the other numbers.
+    struct Workers: Sendable {
+        var list: [WorkerStatus] = []
+        var breakerOpenings: UInt64 = 0
+        var deniedRetries: UInt64 = 0
+    }
+
     private struct State {
         /// By the pool's number.
         var pools: [Int: Numbers] = [:]
+        var workers: [Int: Workers] = [:]
         var refusals = Refusals()
         var isDraining = false
 
@@ -50,9 +59,16 @@ final class FleetStatus: Sendable {
         state.withLock { $0.pools[pool] = numbers }
     }
 
+    func publish(_ workers: Workers, of pool: Int) {
+        state.withLock { $0.workers[pool] = workers }
+    }
+
     /// The pool is gone.
     func forget(pool: Int) {
-        state.withLock { $0.pools[pool] = nil }
+        state.withLock {
+            $0.pools[pool] = nil
+            $0.workers[pool] = nil
+        }
     }
 
     func numbers(of pool: Int) -> Numbers { state.withLock { $0.pools[pool] ?? Numbers() } }
@@ -75,6 +91,16 @@ final class FleetStatus: Sendable {
 
     /// Of all pools together.
     var numbers: Numbers { state.withLock { $0.total } }
+    /// Of all pools, by id.
+    var workers: Workers {
+        var all = Workers()
+        for pool in state.withLock({ $0.workers }).sorted(by: { $0.key < $1.key }) {
+            all.list += pool.value.list
+            all.breakerOpenings += pool.value.breakerOpenings
+            all.deniedRetries += pool.value.deniedRetries
+        }
+        return all
+    }
     var refusals: Refusals { state.withLock { $0.refusals } }
     var isDraining: Bool { state.withLock { $0.isDraining } }
 

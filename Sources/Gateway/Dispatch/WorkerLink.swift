@@ -37,6 +37,8 @@ final class WorkerLink {
     /// About when its process started, where it says so.
     private var started: Instant?
     private var healthTimer: RepeatedTask?
+    /// Of the first connection loop's link.
+    private var reports: LoadReports?
 
     init(id: WorkerID, endpoint: HTTPEndpoint, pool: Pool, connectionLoop: ConnectionLoop) {
         self.id = id
@@ -103,6 +105,10 @@ final class WorkerLink {
             ? connectionLoop.core.clock().advanced(
                 byNanoseconds: -Int64(min(server.uptimeSeconds, 1e9) * 1e9)) : nil
         checkHealth()
+        if connectionLoop.index == 0 {
+            reports = LoadReports(of: id, in: pool, on: connection, connectionLoop)
+            reports?.start()
+        }
         let bound = NIOLoopBound(self, eventLoop: connectionLoop.eventLoop)
         let interval = TimeAmount.nanoseconds(
             connectionLoop.core.serving.current.configuration.healthIntervalNanoseconds)
@@ -157,6 +163,8 @@ final class WorkerLink {
     private func stopChecking() {
         healthTimer?.cancel()
         healthTimer = nil
+        reports?.stop()
+        reports = nil
     }
 
     private func failed(_ reason: String) {

@@ -5,6 +5,7 @@ import InferenceTypes
 import Logging
 import NIOCore
 import NIOPosix
+import Routing
 
 /// The pools of a gateway, and the one way in which configuration changes: `apply`, at the start,
 /// at a reload and for what operators change at run time. Control path only.
@@ -122,12 +123,15 @@ actor PoolDirectory {
         let (core, loops, numbers, loop) = (core, loops, numbers, dispatchLoop)
         let (admission, settings) = (configuration.admission, plan.settings)
         let decisionLimit = configuration.decisionLimit
+        let (breaker, budget) = (configuration.breaker, configuration.retryBudgetPercent)
         handle.install {
             Dispatcher(
                 pool: pool, loop: loop, loops: loops, numbers: numbers.value,
                 admission: admission, aheadLimitTickets: settings.aheadLimitTickets,
-                policy: settings.policy, decisionLimit: decisionLimit, status: core.status,
-                clock: MonotonicClock.now, logger: core.logger)
+                policy: settings.policy, decisionLimit: decisionLimit,
+                health: FleetHealth(
+                    breaker: breaker, retryBudgetPercent: budget, now: MonotonicClock.now()),
+                status: core.status, clock: MonotonicClock.now, logger: core.logger)
         }
         let supervised = settings.supervised.map { supervised in
             SupervisedPool(

@@ -1,6 +1,7 @@
 package import InferenceTypes
 
-/// What becomes of one choice when workers are lost: decides, and does nothing. Owned by the choice.
+/// What becomes of one choice when workers are lost: decides, and does nothing. Owned by the
+/// choice.
 ///
 /// ```
 ///              granted                     finished, end
@@ -12,8 +13,8 @@ package import InferenceTypes
 /// ```
 ///
 /// Tokens are accepted only while running, and each attempt begins behind those accepted before it:
-/// none is accepted twice, and none is left out. Events that a state does not wait for (the end of a
-/// call that was given up, a grant to a choice that has ended) change nothing.
+/// none is accepted twice, and none is left out. Events that a state does not wait for (the end of
+/// a call that was given up, a grant to a choice that has ended) change nothing.
 package struct ChoiceFailover: Hashable, Sendable {
     package enum State: UInt8, Hashable, Sendable {
         case waiting

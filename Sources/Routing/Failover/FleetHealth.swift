@@ -5,9 +5,9 @@ package import InferenceTypes
 /// whose `setHeld` it alone calls.
 ///
 /// What opens a worker's breaker: calls that failed (`WorkerFault.failed`), each; and the worker's
-/// end, once for all its calls, if it answered none since it became ready. A worker that served and
-/// then died is no broken worker: not being ready keeps requests from it, and when it is ready again
-/// it gets them at once. One that dies of whatever it is given is a broken one.
+/// end, once for all its calls, if it answered none since it became ready. A worker that served
+/// and then died is no broken worker: not being ready keeps requests from it, and when it is ready
+/// again it gets them at once. One that dies of whatever it is given is a broken one.
 package struct FleetHealth: Sendable {
     private struct Entry {
         var breaker: WorkerBreaker

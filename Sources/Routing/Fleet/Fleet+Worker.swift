@@ -27,9 +27,12 @@ extension Fleet {
         package var inFlight: Int { load.sequences }
         package var totalLoad: WorkerLoad { load + otherLoad }
 
+        /// Others leave room, or this gateway has hardly anything there: however much others send,
+        /// each has a place in the worker's own queue, and none starves.
         func hasRoom(aheadLimitTickets: Int) -> Bool {
-            isPresent && isReady && !isDraining && !isHeld
-                && load.sequences + otherLoad.sequences < slots + aheadLimitTickets
+            let left = slots + aheadLimitTickets - otherLoad.sequences
+            return isPresent && isReady && !isDraining && !isHeld
+                && load.sequences < max(left, max(1, aheadLimitTickets))
         }
 
         /// The share of its slots in use, as seen through its weight. A quotient and not a product

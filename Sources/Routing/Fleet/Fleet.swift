@@ -128,6 +128,19 @@ package struct Fleet: Sendable {
         prefixes.clear(id)
     }
 
+    /// The worker reports that it no longer has the blocks with these hashes.
+    package mutating func cacheRemoved(_ hashes: [UInt64], of id: WorkerID) {
+        for hash in hashes where hash != 0 { prefixes.remove(hash, on: id) }
+    }
+
+    /// The worker reports that it has come to hold these consecutive blocks of a prompt, whose
+    /// hashes were made with this gateway's own salts.
+    package mutating func cacheStored(_ hashes: [UInt64], by id: WorkerID) {
+        guard row(of: id) != nil else { return }
+        let known = hashes.prefix(configuration.prefix.blockLimit).filter { $0 != 0 }
+        prefixes.insert(PromptBlocks(hashes: known), on: id)
+    }
+
     package var count: Int { rowNumbers.count }
     package var inFlight: Int { shares.count }
 
@@ -147,6 +160,12 @@ package struct Fleet: Sendable {
             + rows.capacity * (MemoryLayout<Worker>.stride + 8)
             + (rowNumbers.capacity + prefixes.workerCapacity) * 32
             + shares.capacity * (MemoryLayout<Share>.stride + 16)
+    }
+
+    /// Some workers, at most `limit`: those of the table's first rows, in order of rows. Reads no
+    /// more than the rows before them.
+    package func firstWorkers(_ limit: Int) -> [Worker] {
+        Array(rows.lazy.filter(\.isPresent).prefix(limit))
     }
 
     // MARK: Tickets

@@ -146,8 +146,10 @@ struct WorkerTable {
         var pool: String
         var endpoint: String
         var state: String
+        var breaker: String
         var slots: Int
         var in_flight: Int
+        var other_in_flight: Int
         var weight: Double
         var process: Process?
     }
@@ -164,19 +166,23 @@ struct WorkerTable {
         let answer = try JSONDecoder().decode(Answer.self, from: json)
         var rows = [
             [
-                "ID", "POOL", "STATE", "IN FLIGHT", "SLOTS", "WEIGHT", "PROCESS", "PID",
+                "ID", "POOL", "STATE", "BREAKER", "IN FLIGHT", "OTHERS", "SLOTS", "WEIGHT", "PROCESS",
+                "PID",
                 "RESTARTS", "ENDPOINT",
             ]
         ]
         for worker in answer.workers {
             rows.append(
                 [
-                    "\(worker.id)", worker.pool, worker.state, "\(worker.in_flight)",
-                    "\(worker.slots)", TextTable.number(worker.weight),
+                    "\(worker.id)", worker.pool, worker.state,
+                    worker.breaker.replacingOccurrences(of: "_", with: " "),
+                    "\(worker.in_flight)", "\(worker.other_in_flight)", "\(worker.slots)",
+                    TextTable.number(worker.weight),
                 ] + Self.cells(worker.process) + [worker.endpoint])
         }
         for process in answer.starting {
-            rows.append(["-", "-", "starting", "0", "-", "-"] + Self.cells(process) + ["-"])
+            rows.append(
+                ["-", "-", "starting", "-", "0", "0", "-", "-"] + Self.cells(process) + ["-"])
         }
         lines = TextTable(rows).lines
     }
