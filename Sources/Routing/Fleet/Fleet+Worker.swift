@@ -28,11 +28,11 @@ extension Fleet {
         package var totalLoad: WorkerLoad { load + otherLoad }
 
         /// Others leave room, or this gateway has hardly anything there: however much others send,
-        /// each has a place in the worker's own queue, and none starves.
+        /// each has its few places in the worker's own queue, and none starves.
         func hasRoom(aheadLimitTickets: Int) -> Bool {
             let left = slots + aheadLimitTickets - otherLoad.sequences
             return isPresent && isReady && !isDraining && !isHeld
-                && load.sequences < max(left, max(1, aheadLimitTickets))
+                && load.sequences < max(left, aheadLimitTickets)
         }
 
         /// The share of its slots in use, as seen through its weight. A quotient and not a product
