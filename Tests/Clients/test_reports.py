@@ -158,7 +158,7 @@ def test_a_worker_that_fails_requests_gets_none_for_a_while(launch, engine, work
     assert engine.calls == 5
     assert [one["breaker"] for one in listed(server)] == ["open", "closed"]
     row = workers(server, "list").stdout.splitlines()[1].split()
-    assert row[:3] == ["0", "ready", "open"]
+    assert row[:4] == ["0", "default", "ready", "open"]
     wait_metric(server, 'switchyard_worker_breaker_state{worker="0"}', 2)
     wait_metric(server, 'switchyard_worker_state{worker="0",state="ready"}', 1)
     assert metric(server, "switchyard_retries_total") == 5
