@@ -36,17 +36,26 @@ struct ChatPlacement: Sendable {
         _ request: ChatRequest, prompt: [TokenID], model: String, contextTokens: Int,
         caller: ChatCaller
     ) -> PlacementRequest {
-        let names = [model, caller.tenant ?? ""]
+        let names = Self.names(model, caller)
         let conversation = caller.conversation ?? request.promptCacheKey
         return PlacementRequest(
             promptTokens: prompt.count,
             outputTokens: Self.outputTokens(
                 most: request.sampling.maxTokens, room: contextTokens - prompt.count),
             blocks: PromptBlocks(
-                prompt, salt: PromptBlocks.salt(of: names, secret: secret), configuration: prefix),
+                prompt, salt: salt(model: model, caller: caller), configuration: prefix),
             conversation: conversation.map {
                 PromptBlocks.salt(of: names + [$0], secret: secret)
             })
+    }
+
+    /// Of the hashes of the caller's prompts. Workers report cached blocks by it.
+    func salt(model: String, caller: ChatCaller) -> UInt64 {
+        PromptBlocks.salt(of: Self.names(model, caller), secret: secret)
+    }
+
+    private static func names(_ model: String, _ caller: ChatCaller) -> [String] {
+        [model, caller.tenant ?? ""]
     }
 
     static func outputTokens(most: Int?, room: Int) -> Int {

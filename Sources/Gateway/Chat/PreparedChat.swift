@@ -21,8 +21,8 @@ struct PreparedChat: Sendable {
     var seed: UInt64
     /// What the router is told of each choice.
     var placement: PlacementRequest
-    /// Of the hashes of its blocks, as the router knows them; nil where it knows none.
-    var prefixSalt: UInt64?
+    /// Of the hashes of its blocks, as the router knows them.
+    var prefixSalt: UInt64
 
     /// The seed of one choice: the request's own for the first, independent ones for the others, so
     /// that each choice can be resumed alone.
@@ -89,7 +89,8 @@ struct ChatPreparation: Sendable {
             seed: request.seed ?? generator.next(),
             placement: placement.request(
                 request, prompt: prompt, model: pool.model.name,
-                contextTokens: tokenizer.contextTokens, caller: caller))
+                contextTokens: tokenizer.contextTokens, caller: caller),
+            prefixSalt: placement.salt(model: pool.model.name, caller: caller))
     }
 
     private func checkLength(

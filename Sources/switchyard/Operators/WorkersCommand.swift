@@ -166,7 +166,8 @@ struct WorkerTable {
         let answer = try JSONDecoder().decode(Answer.self, from: json)
         var rows = [
             [
-                "ID", "POOL", "STATE", "BREAKER", "IN FLIGHT", "OTHERS", "SLOTS", "WEIGHT", "PROCESS",
+                "ID", "POOL", "STATE", "BREAKER", "IN FLIGHT", "OTHERS", "SLOTS", "WEIGHT",
+                "PROCESS",
                 "PID",
                 "RESTARTS", "ENDPOINT",
             ]
