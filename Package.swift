@@ -120,7 +120,7 @@ let package = Package(
             "Worker",
             [
                 "Scheduling", "Routing", "LlamaEngine", "EngineProtocol", "HTTPTransport", "GRPC",
-                "Metrics", "InferenceTypes", log,
+                "Metrics", "InferenceTypes", "Tokenization", "Compression", log,
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
             ] + nio),
 

@@ -20,6 +20,8 @@ package enum TokenizationError: Error, Hashable, Sendable {
     case tooManyStopStrings(count: Int, maximum: Int)
     case emptyStopString
     case stopStringTooLong(bytes: Int, maximumBytes: Int)
+    /// The model is good, but its tokenizer cannot be written in Hugging Face's format.
+    case notExportable(reason: String)
     /// The library failed in a way that it should not: out of memory, a broken regular expression.
     case libraryFailed(reason: String)
 }

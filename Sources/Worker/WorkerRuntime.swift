@@ -200,6 +200,7 @@ package final class WorkerRuntime: Sendable {
         await engine.join()
         // What was put on the loops before must be done before they end.
         await service.tables.settle()
+        await service.tokenizerSource.settle()
         do {
             try await group.shutdownGracefully()
         } catch {

@@ -21,6 +21,7 @@ final class WorkerService: EngineService {
     private let engine: EngineThread.Description
     private let validation: RequestValidation
     private let stallNanoseconds: Int64
+    let tokenizerSource: TokenizerSource
     private let started: Instant
     let now: @Sendable () -> Instant
     private let phase = Atomic<Phase>(.serving)
@@ -41,6 +42,7 @@ final class WorkerService: EngineService {
             requestTokensMax: engine.properties.requestTokensMax,
             choicesMax: configuration.choicesMax)
         stallNanoseconds = Int64(configuration.stallSeconds * 1e9)
+        tokenizerSource = TokenizerSource(configuration, engine)
         started = wiring.now()
     }
 
@@ -126,6 +128,10 @@ final class WorkerService: EngineService {
         info.blockTokens = 1
         info.modelType = engine.model.architecture
         return info
+    }
+
+    func tokenizer(on eventLoop: any EventLoop) -> EventLoopFuture<EngineTokenizerBundle> {
+        tokenizerSource.bundle(on: eventLoop)
     }
 
     func loads() -> EngineLoads {

@@ -6,7 +6,7 @@ package enum EngineServer {
     /// `/package.Service/` of every method's path.
     package static let pathPrefix = "/vllm.grpc.engine.VllmEngine/"
 
-    /// Adds the methods. Embed, FlushCache, StartProfile, StopProfile and GetTokenizer are not
+    /// Adds the methods. Embed, FlushCache, StartProfile and StopProfile are not
     /// added and so answer UNIMPLEMENTED.
     package static func register(
         _ service: any EngineService, limits: EngineRequestLimits = EngineRequestLimits(),
@@ -24,6 +24,11 @@ package enum EngineServer {
                 return nil
             }
         }
+        router.add(
+            pathPrefix + "GetTokenizer",
+            singleRequest: { _, call in
+                EngineTokenizerCall(call, service.tokenizer(on: call.eventLoop))
+            })
         router.add(pathPrefix + "Abort") { message, call throws(GRPCStatus) in
             service.abort(try EngineMessages.abortRequest(message), on: call.eventLoop)
             return ByteBuffer()

@@ -20,6 +20,9 @@ package protocol EngineService: Sendable {
     func modelInfo() -> EngineModelInfo
     func serverInfo() -> EngineServerInfo
     func loads() -> EngineLoads
+    /// The files of the model's tokenizer, for gateways that tokenize by themselves; the future is
+    /// of `eventLoop`. Fails with a `GRPCStatus` where there are none.
+    func tokenizer(on eventLoop: any EventLoop) -> EventLoopFuture<EngineTokenizerBundle>
     /// Somebody wants events. The service keeps `call` on its loop and sends through it from now
     /// on, until it is told of the end.
     func subscribe(_ call: EngineEventCall)
