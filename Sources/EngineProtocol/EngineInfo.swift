@@ -41,7 +41,7 @@ package struct EngineModelInfo: Sendable, Hashable {
 
 /// `GetServerInfoResponse`, without the fields of multimodal and disaggregated serving.
 package struct EngineServerInfo: Sendable, Hashable {
-    /// `switchyard-worker` for ours, `vllm` or `sglang` for others, often empty.
+    /// `switchyard` for ours, `vllm` or `sglang` for others, often empty.
     package var serverType = ""
     package var activeRequests = 0
     /// Takes no new requests.
@@ -57,6 +57,20 @@ package struct EngineServerInfo: Sendable, Hashable {
     package var attentionBackend = ""
 
     package init() {}
+
+    /// What `serverType` is for a `switchyard worker`.
+    package static let switchyard = "switchyard-worker"
+
+    /// Whether the worker knows our metadata.
+    package var isSwitchyard: Bool { serverType == Self.switchyard }
+
+    /// Sequences of all data-parallel ranks, each of which has `slots`, at most 1,000,000;
+    /// `default` for each rank of an engine that does not say.
+    package func totalSlots(default count: Int) -> Int {
+        let own = slots > 0 ? slots : count
+        // Both come as 32 bits.
+        return min(1_000_000, own * max(1, dataParallelSize))
+    }
 }
 
 /// `SchedulerLoad`: one data-parallel rank's load.

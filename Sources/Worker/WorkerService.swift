@@ -119,7 +119,7 @@ final class WorkerService: EngineService {
     func serverInfo() -> EngineServerInfo {
         let report = mailbox.report
         var info = EngineServerInfo()
-        info.serverType = "switchyard-worker"
+        info.serverType = EngineServerInfo.switchyard
         info.activeRequests = report.load.running + report.load.waiting
         info.isPaused = phase.load(ordering: .relaxed) != .serving
         info.uptimeSeconds = Double(now().nanoseconds(since: started)) / 1e9

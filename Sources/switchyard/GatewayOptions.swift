@@ -104,6 +104,9 @@ struct GatewayOptions: ParsableArguments {
     @Option(help: "Second tries of failed calls, in percent of the requests; 0 for none.")
     var retryBudgetPercent = 20
 
+    @Option(help: "Requests at once of a worker that does not say how many it takes.")
+    var workerSlotsDefault = 256
+
     @Option(help: "Largest request body, in bytes; more is 413.")
     var bodyLimit = 20 << 20
 
@@ -131,6 +134,7 @@ struct GatewayOptions: ParsableArguments {
         try positive("queue-limit", queueLimit)
         try positive("queue-wait", queueWait)
         try positive("no-worker-wait", noWorkerWait)
+        try positive("worker-slots-default", workerSlotsDefault)
         try positive("body-limit", bodyLimit)
         try positive("time-limit", timeLimit)
         for (name, value) in [
@@ -242,6 +246,7 @@ extension GatewayOptions {
             windowNanoseconds: Int64(breakerWindowSeconds * 1e9),
             openNanoseconds: Int64(breakerOpenSeconds * 1e9))
         configuration.retryBudgetPercent = retryBudgetPercent
+        configuration.workerSlotsDefault = workerSlotsDefault
         configuration.limits.bodyLimitBytes = bodyLimit
         configuration.limits.keepaliveIntervalMilliseconds = keepaliveInterval
         configuration.limits.timeLimitSeconds = timeLimit

@@ -189,9 +189,11 @@ final class ChatExchange: HTTPServerStreamReceiver {
     /// What a worker is asked for: the choice from its beginning, or from behind the tokens that
     /// earlier workers generated. Each attempt has an id of its own, since a worker that lost its
     /// gateway may still run the one before.
+    /// What one of our workers, or another product's, must be asked; nil when that one cannot go on
+    /// with what was generated.
     func generationRequest(
-        choice: Int, attempt: Int, generated: [TokenID]
-    ) -> GenerationRequest {
+        choice: Int, attempt: Int, generated: [TokenID], isOurs: Bool
+    ) -> GenerationRequest? {
         guard let prepared else { preconditionFailure("a choice runs before its preparation") }
         var sampling = prepared.sampling
         sampling.seed = prepared.seed(choice: choice)
@@ -202,7 +204,9 @@ final class ChatExchange: HTTPServerStreamReceiver {
         request.resumedTokens = generated.count
         request.prefixSalt = prepared.prefixSalt
         request.tier = prepared.request.serviceTier ?? .standard
-        return request
+        return isOurs
+            ? request
+            : Resumption.foreign(request, isSeedPromised: prepared.request.seed != nil)
     }
 
     /// Why a choice with these tokens is over; nil while it may go on. The worker's own rule

@@ -67,9 +67,17 @@ final class ChoiceStream: EngineStreamReceiver {
 
     // MARK: Dispatcher
 
-    func start(on engine: EngineConnection, of worker: WorkerID) {
+    /// `isOurs`: the worker is a `switchyard worker`, which can continue any answer exactly.
+    func start(on engine: EngineConnection, of worker: WorkerID, isOurs: Bool) {
         guard let exchange, let start = failover.granted() else { return }
         assert(start.resumedTokens == accepted.count, "resumes elsewhere than it stands")
+        guard
+            let request = exchange.generationRequest(
+                choice: index, attempt: start.attempt, generated: accepted, isOurs: isOurs)
+        else {
+            _ = ended()
+            return exchange.choiceFailed(.notContinuable)
+        }
         self.worker = worker
         acceptedBefore = accepted.count
         wasPaused = false
@@ -77,9 +85,7 @@ final class ChoiceStream: EngineStreamReceiver {
         exchange.choiceStarted(on: worker)
         do {
             call = try engine.generate(
-                exchange.generationRequest(
-                    choice: index, attempt: start.attempt, generated: accepted),
-                metadata: exchange.metadata(attempt: start.attempt),
+                request, metadata: exchange.metadata(attempt: start.attempt),
                 receiver: self)
         } catch {
             lost(error)
@@ -283,6 +289,12 @@ extension WorkerFault {
 }
 
 extension APIError {
+    /// See `Resumption`.
+    static let notContinuable = APIError(
+        .workerLost,
+        "The worker was lost, and the one at hand cannot continue an answer that has a seed, a "
+            + "grammar or penalties.")
+
     init(_ refusal: Refusal, retryAfterSeconds: Int) {
         let milliseconds = retryAfterSeconds * 1_000
         switch refusal {

@@ -42,6 +42,9 @@ package struct GatewayConfiguration: Sendable {
     /// Second tries of failed calls, in percent of the requests of the last ten seconds, besides
     /// two a second. What goes on elsewhere because its worker is gone is counted but not refused.
     package var retryBudgetPercent: Int = 20
+    /// Requests that a worker takes at once when it does not say (`max_num_seqs` is 0); vLLM's own
+    /// default.
+    package var workerSlotsDefault: Int = 256
     package var admission = AdmissionConfiguration()
     /// Routing decisions that each pool keeps for `switchyard why`; 0: none.
     package var decisionLimit: Int = 4_096

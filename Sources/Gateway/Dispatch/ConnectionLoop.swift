@@ -67,11 +67,11 @@ final class ConnectionLoop {
             // The client went away while the grant was on its way; `finish` has been sent.
             return
         }
-        guard let engine = links[worker]?.connection else {
+        guard let link = links[worker], let engine = link.connection else {
             // The link broke while the grant was on its way; the report of it precedes this.
             return requeue(ticket, .retry, to: pool)
         }
-        choice.start(on: engine, of: worker)
+        choice.start(on: engine, of: worker, isOurs: link.isOurs)
     }
 
     // MARK: Choices and exchanges

@@ -36,6 +36,8 @@ final class WorkerLink {
     private var slots = 1
     /// About when its process started, where it says so.
     private var started: Instant?
+    /// Whether the worker is a `switchyard worker`. Known while there is a `connection`.
+    private(set) var isOurs = false
     private var healthTimer: RepeatedTask?
     /// Of the first connection loop's link.
     private var reports: LoadReports?
@@ -99,7 +101,9 @@ final class WorkerLink {
         }
         self.connection = connection
         lastFailure = nil
-        slots = max(1, server.slots)
+        isOurs = server.isSwitchyard
+        slots = server.totalSlots(
+            default: connectionLoop.core.serving.current.configuration.workerSlotsDefault)
         started =
             server.uptimeSeconds > 0
             ? connectionLoop.core.clock().advanced(
