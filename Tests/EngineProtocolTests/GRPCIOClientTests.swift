@@ -26,7 +26,7 @@ struct GRPCIOClientTests {
         try await eventually("the client's end", seconds: 150) { client.hasEnded }
         let lines = client.lines
         #expect(
-            lines.filter { $0.hasPrefix("ok ") }.count == 20, "\(lines.joined(separator: "\n"))")
+            lines.filter { $0.hasPrefix("ok ") }.count == 22, "\(lines.joined(separator: "\n"))")
         #expect(lines.last == "done" && !lines.contains { $0.hasPrefix("FAILED") })
         let seen = server.service.seen.withLock { $0 }
         #expect(seen.aborted == ["hang-abort", "unknown"])

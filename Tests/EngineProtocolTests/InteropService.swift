@@ -140,6 +140,14 @@ final class InteropService: EngineService {
         return server
     }
 
+    /// More than one chunk, and not a whole number of them.
+    static let bundle = EngineTokenizerBundle(
+        archive: ByteBuffer(bytes: (0..<300_001).map { UInt8(truncatingIfNeeded: $0 % 251) }))
+
+    func tokenizer(on eventLoop: any EventLoop) -> EventLoopFuture<EngineTokenizerBundle> {
+        eventLoop.makeSucceededFuture(Self.bundle)
+    }
+
     func loads() -> EngineLoads {
         var load = EngineLoad()
         load.maxRunningRequests = 16

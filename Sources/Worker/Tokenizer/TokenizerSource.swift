@@ -7,7 +7,7 @@ import NIOPosix
 import Tokenization
 
 /// The tokenizer bundle of a worker: made when it is first asked for, off the loops, then kept for
-/// the worker's life (2 MB for 49,000 tokens, 5 MB for 152,000). A failure is kept as well.
+/// the worker's life (0.5 MB for 49,000 tokens). A failure is kept as well.
 final class TokenizerSource: Sendable {
     /// Nil for the simulated engine.
     private let modelPath: String?

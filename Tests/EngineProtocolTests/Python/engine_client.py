@@ -5,6 +5,7 @@ Prints "ok NAME" or "FAILED NAME" with a traceback per scenario; the Swift side 
 SwiftInteropService does for each request id.
 """
 
+import hashlib
 import sys
 import threading
 import time
@@ -186,10 +187,31 @@ def does_not_know_the_other_methods():
         lambda: stub.FlushCache(common_pb2.FlushCacheRequest()),
         lambda: stub.StartProfile(common_pb2.StartProfileRequest()),
         lambda: stub.StopProfile(common_pb2.StopProfileRequest()),
-        lambda: list(stub.GetTokenizer(common_pb2.GetTokenizerRequest())),
         lambda: list(stub.SubscribeKvEvents(common_pb2.SubscribeKvEventsRequest())),
     ]:
         expect_error(grpc.StatusCode.UNIMPLEMENTED, call)
+
+
+@scenario
+def streams_a_tokenizer():
+    _, stub = engine()
+    for _ in range(2):
+        chunks = list(stub.GetTokenizer(common_pb2.GetTokenizerRequest()))
+        data = b"".join(chunk.data for chunk in chunks)
+        assert data == bytes(index % 251 for index in range(300_001))
+        assert all(chunk.data and not chunk.sha256 for chunk in chunks[:-1])
+        assert chunks[-1].data and chunks[-1].sha256 == hashlib.sha256(data).hexdigest()
+
+
+@scenario
+def cancels_a_tokenizer():
+    channel, stub = engine()
+    call = stub.GetTokenizer(common_pb2.GetTokenizerRequest())
+    next(call)
+    call.cancel()
+    expect_error(grpc.StatusCode.CANCELLED, lambda: list(call))
+    # The connection still serves.
+    assert stub.HealthCheck(pb.HealthCheckRequest()).healthy
 
 
 @scenario
