@@ -44,6 +44,8 @@ final class WorkerService: EngineService {
         stallNanoseconds = Int64(configuration.stallSeconds * 1e9)
         tokenizerSource = TokenizerSource(configuration, engine)
         started = wiring.now()
+        // On the loops before any connection is.
+        tables.forEach { $0.pieces = engine.pieces }
     }
 
     /// From any thread.

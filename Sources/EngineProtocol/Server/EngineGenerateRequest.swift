@@ -8,9 +8,9 @@ package struct EngineGenerateRequest: Sendable, Hashable {
     package var choices: Int
     /// False: one `Complete` per choice at its end, with all its tokens.
     package var streams: Bool
-    /// Stop strings. A worker that sees token ids only may ignore them: gateways that make the text
-    /// find them, too (smg cuts the text and says `stop`). What it costs is tokens nobody reads, as
-    /// smg lets the engine go on to `max_tokens`.
+    /// Stop strings: a choice ends with the token that completes one, as with vLLM. smg cuts the
+    /// text by itself, but lets the engine go on and bills what it made; our gateway sends none and
+    /// cancels.
     package var stopStrings: [String]
     package var metadata: EngineMetadata
 

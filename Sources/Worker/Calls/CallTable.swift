@@ -3,6 +3,7 @@ import GRPC
 import InferenceTypes
 import NIOCore
 import Scheduling
+import Tokenization
 
 /// The calls of one event loop: finds the call that a step's output belongs to, and tells the
 /// engine thread what callers want.
@@ -27,6 +28,8 @@ final class CallTable {
     let loop: Int
     private let mailbox: EngineMailbox
     private let metrics: WorkerMetrics
+    /// See `EngineThread.Description.pieces`; set before the first call.
+    var pieces: PieceTable?
     private var slots: [Slot] = []
     private var freeSlots: [Int] = []
     /// By `EngineServerCall.key`.
@@ -60,10 +63,18 @@ final class CallTable {
             metrics.refused[.invalid].increment()
             return call.fail(GRPCStatus(.alreadyExists, "request_id \(id) is running already"))
         }
+        let stops: StopStrings
+        do {
+            stops = try StopStrings(request.stopStrings)
+        } catch {
+            metrics.refused[.invalid].increment()
+            return call.fail(GRPCStatus(.invalidArgument, "stop: \(error)"))
+        }
         let record = GenerateCall(
             requestID: id, call: call,
             promptTokens: request.generation.prompt.count - request.generation.resumedTokens,
-            choices: request.choices)
+            choices: request.choices, stops: stops,
+            minTokens: request.generation.sampling.minTokens, pieces: pieces)
         lastCall += 1
         call.key = lastCall
         calls[lastCall] = record
@@ -164,6 +175,24 @@ final class CallTable {
                 tokens: [token.token], logprobs: token.logprob.map { [$0] },
                 promptTokens: record.promptTokens, cachedTokens: slots[key.slot].cachedTokens,
                 index: slots[key.slot].choice))
+        if let stop = record.stopString(after: token.token, choice: slots[key.slot].choice) {
+            end(key, of: record, at: stop)
+        }
+    }
+
+    /// A stop string ends a choice; the engine does not know of it.
+    private func end(_ key: SequenceKey, of record: GenerateCall, at stop: String) {
+        let slot = slots[key.slot]
+        mailbox.post(.cancel(key))
+        metrics.finished[.stop].increment()
+        release(key, of: record)
+        record.call.finish(
+            EngineFinish(
+                reason: .stopString(stop),
+                usage: Usage(
+                    promptTokens: record.promptTokens, cachedTokens: slot.cachedTokens,
+                    completionTokens: slot.sentTokens),
+                index: slot.choice))
     }
 
     private func finish(_ finished: FinishedRequest, at instant: Instant) {

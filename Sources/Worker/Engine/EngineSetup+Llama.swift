@@ -1,6 +1,7 @@
 import InferenceTypes
 import LlamaEngine
 import Scheduling
+import Tokenization
 
 extension EngineThread.Setup where E == LlamaCppEngine {
     /// Loads a model. To be called on the engine thread; takes a second or more.
@@ -45,6 +46,12 @@ extension EngineThread.Setup where E == LlamaCppEngine {
         }
         let placed =
             usesGPU ? "\(device.name), \(device.summary)" : "cpu, \(engine.threads) threads"
+        let pieces: PieceTable
+        do throws(TokenizationError) {
+            pieces = try Vocabulary(path: settings.modelPath).pieces
+        } catch {
+            throw .model(path: settings.modelPath, reason: "\(error)")
+        }
         return EngineThread.Setup<LlamaCppEngine>(
             engine: engine,
             scheduling: WorkerDefaults.scheduling(
@@ -56,7 +63,8 @@ extension EngineThread.Setup where E == LlamaCppEngine {
                 path: settings.modelPath,
                 // The library's summary begins with the architecture: "llama 135M Q4_0".
                 architecture: String(engine.model.summary.prefix { $0 != " " }),
-                device: placed))
+                device: placed),
+            pieces: pieces)
     }
 }
 

@@ -1,6 +1,7 @@
 import InferenceTypes
 import NIOPosix
 import Scheduling
+import Tokenization
 
 /// Runs an engine's loop on a thread of its own.
 ///
@@ -11,6 +12,8 @@ struct EngineThread: Sendable {
         var properties: EngineProperties
         var scheduling: SchedulerConfiguration
         var model: ModelDescription
+        /// The tokens' bytes, for stop strings; nil where tokens are no text.
+        var pieces: PieceTable?
     }
 
     /// What connects the thread with the rest of the worker.
@@ -27,6 +30,7 @@ struct EngineThread: Sendable {
         var engine: E
         var scheduling: SchedulerConfiguration
         var model: ModelDescription
+        var pieces: PieceTable?
     }
 
     let description: Description
@@ -79,7 +83,8 @@ struct EngineThread: Sendable {
     ) throws(WorkerError) -> EngineLoop<E> {
         let setup = try make()
         let description = Description(
-            properties: setup.engine.properties, scheduling: setup.scheduling, model: setup.model)
+            properties: setup.engine.properties, scheduling: setup.scheduling, model: setup.model,
+            pieces: setup.pieces)
         let scheduler: Scheduler
         do throws(SchedulerConfigurationError) {
             scheduler = try Scheduler(
