@@ -60,6 +60,32 @@ class GGUF:
     def set_string(self, key, text):
         self.pairs[key] = struct.pack("<IQ", STRING, len(text)) + text.encode()
 
+    def set_strings(self, key, texts):
+        items = [text.encode() for text in texts]
+        self.pairs[key] = struct.pack("<IIQ", ARRAY, STRING, len(items)) + b"".join(
+            struct.pack("<Q", len(item)) + item for item in items)
+
+    def strings(self, key):
+        value = self.pairs[key]
+        kind, item, count = struct.unpack_from("<IIQ", value)
+        assert (kind, item) == (ARRAY, STRING)
+        position, found = 16, []
+        for _ in range(count):
+            (length,) = struct.unpack_from("<Q", value, position)
+            found.append(value[position + 8:position + 8 + length].decode())
+            position += 8 + length
+        return found
+
+    def set_integers(self, key, numbers):
+        self.pairs[key] = struct.pack("<IIQ", ARRAY, 5, len(numbers)) + struct.pack(
+            f"<{len(numbers)}i", *numbers)
+
+    def integers(self, key):
+        value = self.pairs[key]
+        kind, item, count = struct.unpack_from("<IIQ", value)
+        assert (kind, item) == (ARRAY, 5)
+        return list(struct.unpack_from(f"<{count}i", value, 16))
+
     def write(self, path, tensors=True):
         pairs = b"".join(
             struct.pack("<Q", len(key)) + key.encode() + value
