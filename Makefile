@@ -3,13 +3,15 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run build test bench prove-failover prove-routing format fuzz sanitize clean bootstrap
+.PHONY: help run build test interop bench prove-failover prove-routing format fuzz sanitize clean \
+	bootstrap
 
 # Paths that the bootstrap found; SWIFT_LINK_FLAGS makes the programs find libllama.
 ENVIRONMENT := source ./.build-env
 SWIFT_BUILD := swift build $$SWIFT_LINK_FLAGS
 PROGRAMS := --product switchyard
 ARGUMENTS ?=
+INTEROP := $(addprefix Tests/Clients/,interop_smg.py interop_tokenizer.py test_foreign_engine.py)
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' Makefile | column -t -s '|'
@@ -26,6 +28,12 @@ build: bootstrap  ## build the release programs
 test:  ## run every test: debug unit tests, then the release programs with real clients
 	@deploy/bootstrap.sh --with-tests
 	@$(ENVIRONMENT) && scripts/test.sh
+
+interop:  ## smg before our workers, other engines before our gateway (installs smg from PyPI)
+	@deploy/bootstrap.sh --with-interop
+	@$(ENVIRONMENT) && $(SWIFT_BUILD) -c release $(PROGRAMS) && \
+		SWITCHYARD_BINARY=$$PWD/.build/release/switchyard \
+		"$$SWITCHYARD_CLIENTS/bin/python" -m pytest -q -p no:cacheprovider $(INTEROP) $(ARGUMENTS)
 
 bench:  ## measure against llama-server and llama-batched-bench
 	@deploy/bootstrap.sh --with-tests --with-peers

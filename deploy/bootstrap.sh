@@ -2,8 +2,9 @@
 # Installs what the build needs: Debian packages, libllama and libllama-common, the default model.
 # Safe to run again at any time; a second run only checks, in under a second.
 #
-#   deploy/bootstrap.sh [--with-tests] [--with-peers]
+#   deploy/bootstrap.sh [--with-tests] [--with-peers] [--with-interop]
 #     --with-tests  also a Python environment for Tests/Clients
+#     --with-interop  instead an environment with other people's gateways and tokenizers as well
 #     --with-peers  also llama-server and llama-batched-bench, which `make bench` compares with
 #
 # Everything built or downloaded lies under SWITCHYARD_CACHE (default ~/.cache/switchyard). The
@@ -23,10 +24,12 @@ packages=(
 
 with_tests=false
 with_peers=false
+with_interop=false
 for argument in "$@"; do
     case $argument in
     --with-tests) with_tests=true ;;
     --with-peers) with_peers=true ;;
+    --with-interop) with_interop=true ;;
     *) echo "bootstrap: unknown option $argument" >&2; exit 2 ;;
     esac
 done
@@ -239,10 +242,11 @@ make_model() {
     rm -rf "$work"
 }
 
+# make_test_environment REQUIREMENTS...: the last one names the ones before it.
 make_test_environment() {
-    local requirements=Tests/Clients/requirements.txt key
-    [ -e "$requirements" ] || return 0
-    key=$(sha256sum "$requirements" | cut -c1-16)
+    local requirements key
+    for requirements in "$@"; do [ -e "$requirements" ] || return 0; done
+    key=$(cat "$@" | sha256sum | cut -c1-16)
     clients=$cache/clients-$key
     [ -e "$clients/.complete" ] && return
     rm -rf "$clients"
@@ -273,6 +277,9 @@ prefix=$cache/$(fingerprint)
 build_llama
 make_model
 if $with_peers; then build_peers; fi
-if $with_tests; then make_test_environment; fi
+if $with_tests; then make_test_environment Tests/Clients/requirements.txt; fi
+if $with_interop; then
+    make_test_environment Tests/Clients/requirements.txt Tests/Clients/requirements-interop.txt
+fi
 write_environment
 say "ready: $prefix"

@@ -9,7 +9,8 @@ import time
 
 import httpx
 import pytest
-from conftest import body, events
+from conftest import MODEL, body
+from gguf_file import GGUF
 from test_failover import read
 
 SERVER = os.path.join(os.path.dirname(__file__), "vllm_engine_server.py")
@@ -286,6 +287,17 @@ def test_before_its_first_token_every_request_may_move(launch, engines):
     thread.join()
     assert found[0].status_code == 200
     assert other.wait("started")["seed"] == 11
+
+
+def test_a_file_without_weights_is_enough(launch, engines, tmp_path):
+    engine = engines()
+    path = GGUF(MODEL).write(str(tmp_path / "vocabulary.gguf"), tensors=False)
+    assert os.path.getsize(path) < os.path.getsize(MODEL) // 20
+    server = gateway(launch, engine, model=path)
+    whole = gateway(launch, engine)
+    request = body("Wie heißt du? 日本語 👍🏽", max_tokens=16, ignore_eos=True)
+    first, second = ask(server, request).json(), ask(whole, request).json()
+    assert first["choices"] == second["choices"] and first["usage"] == second["usage"]
 
 
 def test_an_engine_of_another_vocabulary_gets_nothing(launch, engines):
