@@ -129,7 +129,7 @@ struct LlamaWorkerTests {
 }
 
 /// Where the tests' model is.
-private enum RealModel {
+enum RealModel {
     /// `SWITCHYARD_TEST_MODEL`, or the default model beside the `llama.pc` that the build found.
     static let path: String? = {
         let environment = ProcessInfo.processInfo.environment

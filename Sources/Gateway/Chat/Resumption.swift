@@ -10,8 +10,8 @@ enum Resumption {
     /// it. A request without generated tokens stays as it is.
     ///
     /// - Parameter isSeedPromised: the client chose the seed, so that the same request is to get
-    ///   the same answer. Otherwise the rest gets a seed of its own: with the first one it would draw
-    ///   the answer's first random numbers again.
+    ///   the same answer. Otherwise the rest gets a seed of its own: with the first one it would
+    ///   draw the answer's first random numbers again.
     static func foreign(
         _ request: GenerationRequest, isSeedPromised: Bool
     ) -> GenerationRequest? {
