@@ -20,9 +20,20 @@ final class Dispatcher {
         var wasEverReady = false
         /// When its process started, as far as it says.
         var started: Instant?
+        /// When its links were lost last.
+        var lost: Instant?
         var otherLoad = OtherLoadEstimate()
         var drain: Drain?
         var isReady: Bool { linked.allSatisfy { $0 } }
+
+        /// A link that was cut loses no cache; a process that was started anew has an empty one.
+        /// Two reports of one process's age differ by their ways here; and what started after the
+        /// links were lost is another one, however short the first one's life was.
+        func isSameProcess(startedAt now: Instant?) -> Bool {
+            guard let started, let now else { return false }
+            return abs(now.nanoseconds(since: started)) < 1_000_000_000
+                && lost.map { now <= $0 } ?? true
+        }
     }
 
     /// A worker that gets no new requests.
@@ -320,7 +331,7 @@ final class Dispatcher {
         let wasReady = entry.isReady
         switch report {
         case .up(let slots, let started):
-            if entry.wasEverReady, !wasReady, !Self.isSameProcess(entry.started, started) {
+            if entry.wasEverReady, !wasReady, !entry.isSameProcess(startedAt: started) {
                 fleet.clearPrefixes(of: id)
             }
             workers[id]?.started = started
@@ -328,6 +339,7 @@ final class Dispatcher {
             fleet.setReady(id, workers[id]?.isReady ?? false, slots: slots)
         case .down:
             workers[id]?.linked[loop] = false
+            if wasReady { workers[id]?.lost = clock() }
             fleet.setReady(id, false)
             forgetReports(of: id)
         }
@@ -342,13 +354,6 @@ final class Dispatcher {
         }
         place(now: clock())
         settle()
-    }
-
-    /// A link that was cut loses no cache; a process that was started anew has an empty one. Two
-    /// reports of one process's age differ by their ways here.
-    private static func isSameProcess(_ before: Instant?, _ now: Instant?) -> Bool {
-        guard let before, let now else { return false }
-        return abs(now.nanoseconds(since: before)) < 1_000_000_000
     }
 
     func readinessChanged() {
