@@ -152,7 +152,7 @@ def test_a_worker_that_fails_requests_gets_none_for_a_while(launch, engine, work
     healthy = worker()
     engine.is_broken = True
     server = gateway(launch, engine.address, healthy.address,
-                     flags=("--breaker-open-seconds", "1000"))
+                     flags=("--breaker-open-seconds", "1000", "--policy", "round-robin"))
     for _ in range(30):
         assert ask(server).status_code == 200
     assert engine.calls == 5
@@ -188,7 +188,8 @@ def test_the_last_worker_is_waited_for_and_tried_again(launch, engine):
 def test_without_a_budget_a_failed_call_is_not_repeated(launch, engine, worker):
     healthy = worker()
     engine.is_broken = True
-    server = gateway(launch, engine.address, healthy.address, flags=("--retry-budget-percent", "0"))
+    server = gateway(launch, engine.address, healthy.address,
+                     flags=("--retry-budget-percent", "0", "--policy", "round-robin"))
     answers = [ask(server).status_code for _ in range(4)]
     assert sorted(answers) == [200, 200, 500, 500] and engine.calls == 2
     wait_metric(server, "switchyard_retries_denied", 2)
