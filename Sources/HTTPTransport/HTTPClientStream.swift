@@ -24,45 +24,86 @@ extension HTTPClientStreamReceiver {
     package func writabilityChanged(_ isWritable: Bool) {}
 }
 
-/// The client's handle on one request. A value of one reference, confined to the connection's loop.
-/// All calls are no-ops once the receiver has had `closed(_:)`.
+/// The client's handle on one request, for HTTP/2 and HTTP/1.1 alike. A value of one reference,
+/// confined to the connection's loop. All calls are no-ops once the receiver has had `closed(_:)`.
 package struct HTTPClientStream: Equatable {
-    let stream: HTTP2Stream
+    enum Backend {
+        case http1(HTTP1ClientStream)
+        case http2(HTTP2Stream)
+    }
+
+    let backend: Backend
+
+    init(_ stream: HTTP1ClientStream) {
+        backend = .http1(stream)
+    }
 
     init(_ stream: HTTP2Stream) {
-        self.stream = stream
+        backend = .http2(stream)
     }
 
     /// The loop that owns the connection.
-    package var eventLoop: any EventLoop { stream.connection.eventLoop }
+    package var eventLoop: any EventLoop {
+        switch backend {
+        case .http1(let stream): stream.eventLoop
+        case .http2(let stream): stream.connection.eventLoop
+        }
+    }
 
     /// Queues body bytes. Never blocks; `isWritable` says when to stop.
     package func send(_ body: ByteBuffer, end: Bool) {
-        stream.send(body, end: end)
+        switch backend {
+        case .http1(let stream): stream.send(body, end: end)
+        case .http2(let stream): stream.send(body, end: end)
+        }
     }
 
     /// Ends the request with trailers.
     package func send(trailers: HTTPFields) {
-        stream.send(trailers: trailers)
+        switch backend {
+        case .http1(let stream): stream.send(trailers: trailers)
+        case .http2(let stream): stream.send(trailers: trailers)
+        }
     }
 
-    /// Sends RST_STREAM with `code` and drops unsent bytes. `closed(.resetLocally)` follows, not
-    /// from inside this call.
+    /// Abandons the request and drops unsent bytes: HTTP/2 sends RST_STREAM with `code`, HTTP/1.1
+    /// closes the connection. `closed(.resetLocally)` follows, not from inside this call.
     package func reset(_ code: HTTP2ErrorCode = .cancel) {
-        stream.reset(code)
+        switch backend {
+        case .http1(let stream): stream.reset(code)
+        case .http2(let stream): stream.reset(code)
+        }
     }
 
     /// Says that `bytes` of the received body are processed, which opens the server's window.
     package func consume(_ bytes: Int) {
-        stream.consume(bytes)
+        switch backend {
+        case .http1(let stream): stream.consume(bytes)
+        case .http2(let stream): stream.consume(bytes)
+        }
     }
 
-    package var isWritable: Bool { stream.isWritable }
+    package var isWritable: Bool {
+        switch backend {
+        case .http1(let stream): stream.isWritable
+        case .http2(let stream): stream.isWritable
+        }
+    }
 
-    /// Body bytes queued on this stream and not yet given to the connection.
-    package var unsentBytes: Int { stream.unsentBytes }
+    /// Body bytes queued on this stream and not yet given to the connection (HTTP/1.1: to the
+    /// socket).
+    package var unsentBytes: Int {
+        switch backend {
+        case .http1(let stream): stream.unsentBytes
+        case .http2(let stream): stream.unsentBytes
+        }
+    }
 
     package static func == (left: HTTPClientStream, right: HTTPClientStream) -> Bool {
-        left.stream === right.stream
+        switch (left.backend, right.backend) {
+        case (.http1(let left), .http1(let right)): left === right
+        case (.http2(let left), .http2(let right)): left === right
+        default: false
+        }
     }
 }
