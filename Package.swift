@@ -63,7 +63,8 @@ let fuzzers: [Target] = [
     .target(
         name: "FuzzDriver", path: "Fuzz/FuzzDriver", swiftSettings: [.swiftLanguageMode(.v6)]),
     fuzzer("HTTP2", "HTTPTransport"), fuzzer("HTTP1", "HTTPTransport"),
-    fuzzer("JSON", "InferenceAPI"), fuzzer("GRPC", "GRPC"), fuzzer("Engine", "EngineProtocol"),
+    fuzzer("JSON", "InferenceAPI"), fuzzer("Upstream", "InferenceAPI"),
+    fuzzer("GRPC", "GRPC"), fuzzer("Engine", "EngineProtocol"),
 ]
 
 let package = Package(

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Fuzzes every parser of network bytes for SECONDS_EACH seconds (default 300), from its corpus,
 # under the address sanitizer, two at a time:
-#   scripts/fuzz.sh [SECONDS_EACH [TARGET...]]     targets: HTTP2 HTTP1 JSON GRPC Engine
+#   scripts/fuzz.sh [SECONDS_EACH [TARGET...]]     targets: HTTP2 HTTP1 JSON Upstream GRPC Engine
 # A finding stays in .build-fuzz/findings: it becomes a corpus file and a unit test.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -9,12 +9,13 @@ cd "$(dirname "$0")/.."
 seconds=${1:-300}
 shift || true
 targets=("$@")
-[ ${#targets[@]} -gt 0 ] || targets=(HTTP2 HTTP1 JSON GRPC Engine)
+[ ${#targets[@]} -gt 0 ] || targets=(HTTP2 HTTP1 JSON Upstream GRPC Engine)
 
 declare -A corpus=(
     [HTTP2]=Tests/HTTPTransportTests/Corpus/http2
     [HTTP1]=Tests/HTTPTransportTests/Corpus/http1
     [JSON]=Tests/InferenceAPITests/Corpus/json
+    [Upstream]=Tests/InferenceAPITests/Corpus/upstream
     [GRPC]=Tests/GRPCTests/Corpus
     [Engine]=Tests/EngineProtocolTests/Corpus
 )
