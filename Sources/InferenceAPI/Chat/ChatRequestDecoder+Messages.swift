@@ -136,6 +136,7 @@ extension ChatRequestDecoder {
         }
         switch type {
         case nil: throw Self.missing("type", at: start)
+        case _ where limits.isForwarded: return text ?? ""
         case "text", "input_text", "output_text":
             guard let text else { throw Self.missing("text", at: start) }
             return text

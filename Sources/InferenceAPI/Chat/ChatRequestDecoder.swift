@@ -65,7 +65,7 @@ struct ChatRequestDecoder {
                 try decodeRequest(field)
             case .tools, .functions, .toolChoice, .functionCall, .parallelToolCalls,
                 .responseFormat, .searchParameters, .webSearchOptions:
-                try decodeCapability(field)
+                if limits.isForwarded { try reader.skip() } else { try decodeCapability(field) }
             default:
                 try decodeSampling(field)
             }

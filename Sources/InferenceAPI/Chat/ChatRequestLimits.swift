@@ -18,6 +18,9 @@ package struct ChatRequestLimits: Hashable, Sendable {
     package var nameBytes: Int = 512
     /// Whether `deferred: true` is served.
     package var allowsDeferred = false
+    /// The body goes on as it is, to a server that decides by itself whether it serves tools,
+    /// formats and media: those are not refused here, and not read.
+    package var isForwarded = false
 
     package init() {}
 }

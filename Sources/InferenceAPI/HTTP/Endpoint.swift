@@ -8,6 +8,8 @@ package enum Endpoint: Hashable, Sendable {
     case models
     /// `GET /v1/models/{id}`; the id is a name or an alias and may hold slashes.
     case model(id: String)
+    /// `GET /health`, for load balancers and for gateways that have this one as an upstream.
+    case health
 
     /// The endpoint's name in logs and metric labels: a closed set, never a raw path.
     package var label: StaticString {
@@ -16,6 +18,7 @@ package enum Endpoint: Hashable, Sendable {
         case .deferredCompletion: "deferred_completion"
         case .models: "models"
         case .model: "model"
+        case .health: "health"
         }
     }
 }
@@ -39,6 +42,7 @@ extension Endpoint {
         },
         Row(path: "/v1/models", method: "GET", takesID: false) { _ in .models },
         Row(path: "/v1/models/", method: "GET", takesID: true) { .model(id: $0) },
+        Row(path: "/health", method: "GET", takesID: false) { _ in .health },
     ]
 
     /// Finds the endpoint of a request. The query is ignored, and so is one slash at the end;

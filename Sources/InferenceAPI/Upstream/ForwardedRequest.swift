@@ -2,7 +2,7 @@ package import NIOCore
 
 /// A chat request on its way to an upstream: the client's body with another model name, and with
 /// usage asked for. Everything else stays as the client wrote it.
-package enum ForwardedRequest {
+package struct ForwardedRequest: Sendable {
     private enum Field: String, CaseIterable {
         case model
         case streamOptions = "stream_options"
@@ -10,38 +10,45 @@ package enum ForwardedRequest {
 
     private static let fields = JSONKeyTable<Field>()
 
-    /// The body to send. `body` has been decoded before (`ChatCompletionRequest.decode`); throws
-    /// where it is no JSON object.
+    /// What follows the model's name.
+    private var rest = ByteBuffer()
+
+    /// Reads a body that has been decoded before (`ChatCompletionRequest.decode`); throws where it
+    /// is no JSON object.
     ///
     /// A stream is asked for its usage whether or not the client was, so that what is metered is
     /// what was generated; `stream_options` goes only with streams, as servers demand.
-    package static func body(
-        _ body: ByteBuffer, model: String, isStreaming: Bool
-    ) throws(JSONError) -> ByteBuffer {
+    package init(_ body: ByteBuffer, isStreaming: Bool) throws(JSONError) {
         var reader = JSONReader(body)
-        var output = ByteBuffer()
-        output.reserveCapacity(body.readableBytes + model.utf8.count + 64)
-        output.writeStaticString("{\"model\":")
-        output.writeJSONString(model)
+        rest.reserveCapacity(body.readableBytes + 64)
         var options = ByteBuffer()
         try reader.beginObject()
         while let start = try reader.nextMember() {
-            switch try reader.nextKey(in: fields) {
+            switch try reader.nextKey(in: Self.fields) {
             case .known(.model): try reader.skipValue()
-            case .known(.streamOptions): options = try otherOptions(&reader)
+            case .known(.streamOptions): options = try Self.otherOptions(&reader)
             case .unknown, .end:
                 try reader.skipValue()
-                output.writeStaticString(",")
-                output.writeBytes(reader.bytes[start..<reader.offset])
+                rest.writeStaticString(",")
+                rest.writeBytes(reader.bytes[start..<reader.offset])
             }
         }
         try reader.finish()
         if isStreaming {
-            output.writeStaticString(",\"stream_options\":{\"include_usage\":true")
-            output.writeBuffer(&options)
-            output.writeStaticString("}")
+            rest.writeStaticString(",\"stream_options\":{\"include_usage\":true")
+            rest.writeBuffer(&options)
+            rest.writeStaticString("}")
         }
-        output.writeStaticString("}")
+        rest.writeStaticString("}")
+    }
+
+    /// The body to send to an upstream that calls the model so.
+    package func body(model: String) -> ByteBuffer {
+        var output = ByteBuffer()
+        output.reserveCapacity(rest.readableBytes + model.utf8.count + 16)
+        output.writeStaticString("{\"model\":")
+        output.writeJSONString(model)
+        output.writeImmutableBuffer(rest)
         return output
     }
 

@@ -14,11 +14,12 @@ package func fuzzUpstream(_ bytes: [UInt8]) {
     }
     var body = ByteBuffer(bytes: bytes)
     _ = UpstreamError.decode(body)
-    guard let sent = try? ForwardedRequest.body(body, model: "m", isStreaming: true) else { return }
+    guard let request = try? ForwardedRequest(body, isStreaming: true) else { return }
+    let sent = request.body(model: "m")
     precondition(ChatCompletionRequest.model(of: sent) == "m", "another model")
     body = sent
-    let again = try? ForwardedRequest.body(body, model: "m", isStreaming: true)
-    precondition(again == sent, "forwarding twice is forwarding once")
+    let again = try? ForwardedRequest(body, isStreaming: true)
+    precondition(again?.body(model: "m") == sent, "forwarding twice is forwarding once")
 }
 
 private struct FuzzEvents: Equatable {

@@ -5,9 +5,8 @@ import Testing
 
 @Suite struct ForwardedRequestTests {
     private func forward(_ json: String, isStreaming: Bool = false) throws -> String {
-        try ForwardedRequest.body(
-            ByteBuffer(string: json), model: "their \"model\"", isStreaming: isStreaming
-        ).text
+        try ForwardedRequest(ByteBuffer(string: json), isStreaming: isStreaming)
+            .body(model: "their \"model\"").text
     }
 
     @Test func onlyTheModelChanges() throws {
