@@ -11,7 +11,8 @@ ENVIRONMENT := source ./.build-env
 SWIFT_BUILD := swift build $$SWIFT_LINK_FLAGS
 PROGRAMS := --product switchyard
 ARGUMENTS ?=
-INTEROP := $(addprefix Tests/Clients/,interop_smg.py interop_tokenizer.py test_foreign_engine.py)
+INTEROP := $(addprefix Tests/Clients/,interop_smg.py interop_tokenizer.py interop_upstream.py \
+	test_foreign_engine.py)
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' Makefile | column -t -s '|'
@@ -29,8 +30,8 @@ test:  ## run every test: debug unit tests, then the release programs with real 
 	@deploy/bootstrap.sh --with-tests
 	@$(ENVIRONMENT) && scripts/test.sh
 
-interop:  ## smg before our workers, other engines before our gateway (installs smg from PyPI)
-	@deploy/bootstrap.sh --with-interop
+interop:  ## smg before our workers, other engines before our gateway (installs smg, builds llama-server)
+	@deploy/bootstrap.sh --with-interop --with-peers
 	@$(ENVIRONMENT) && $(SWIFT_BUILD) -c release $(PROGRAMS) && \
 		SWITCHYARD_BINARY=$$PWD/.build/release/switchyard \
 		"$$SWITCHYARD_CLIENTS/bin/python" -m pytest -q -p no:cacheprovider $(INTEROP) $(ARGUMENTS)

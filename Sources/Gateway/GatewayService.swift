@@ -32,6 +32,13 @@ struct GatewayService: HTTPService {
         for head: HTTPRequestHead, _ stream: HTTPServerStream, requestID: String
     ) throws(APIError) -> any HTTPServerStreamReceiver {
         let endpoint = try Endpoint.match(method: head.method, path: head.path)
+        if case .health = endpoint {
+            try requireReady()
+            Answer.send(
+                ByteBuffer(string: #"{"status":"ok"}"#), type: Answer.json, requestID: requestID,
+                to: stream)
+            return DiscardingReceiver(stream: stream)
+        }
         let keyName = try authorize(head)
         switch endpoint {
         case .chatCompletions:
@@ -56,8 +63,17 @@ struct GatewayService: HTTPService {
             Answer.send(body, type: Answer.json, requestID: requestID, for: head, to: stream)
         case .deferredCompletion:
             throw APIError(.resourceNotFound, "There is no such deferred completion.")
+        case .health: preconditionFailure("answered above, without a key")
         }
         return DiscardingReceiver(stream: stream)
+    }
+
+    /// Throws while no token could be generated.
+    private func requireReady() throws(APIError) {
+        guard !core.status.isReady else { return }
+        throw core.status.isDraining
+            ? APIError(.draining, "This gateway is shutting down.")
+            : APIError(.noWorker, "No worker is ready.")
     }
 
     /// The name of the key, for logs; nil where none is asked for.

@@ -16,6 +16,12 @@ struct GatewayCommand: AsyncParsableCommand {
     func validate() throws {
         try gateway.validate()
         try workers.validate()
+        guard (gateway.model == nil) == !workers.upstream.isEmpty else {
+            throw ValidationError("give --model, or --upstream and --model-name")
+        }
+        guard gateway.model != nil || gateway.modelName != nil else {
+            throw ValidationError("--upstream needs --model-name")
+        }
     }
 
     func run() async throws {

@@ -40,7 +40,7 @@ struct GatewayOptions: ParsableArguments {
     var adminTokenFile: String?
 
     @Option(help: "The model (GGUF); the gateway reads only its vocabulary and chat template.")
-    var model: String
+    var model: String?
 
     @Option(help: "What clients call the model. Default: its file's name without .gguf.")
     var modelName: String?
@@ -216,7 +216,7 @@ extension GatewayOptions {
     func gatewayConfiguration(
         dataDirectory: DataDirectory
     ) throws -> GatewayConfiguration {
-        var served = ModelSettings(path: model)
+        var served = model.map { ModelSettings(path: $0) } ?? ModelSettings(name: "", path: nil)
         if let modelName { served.name = modelName }
         served.aliases = modelAlias
         var pool = PoolSettings(name: "default", model: served.name)

@@ -43,6 +43,7 @@ struct ServeCommand: AsyncParsableCommand {
 
     func validate() throws {
         try gateway.validate()
+        guard gateway.model != nil else { throw ValidationError("give --model") }
         guard (1...64).contains(workers) else {
             throw ValidationError("--workers must be 1...64: \(workers)")
         }

@@ -7,6 +7,19 @@ struct WorkerLinkOptions: ParsableArguments {
     @Option(help: "A worker: unix:/path or host:port; may be given several times.")
     var worker: [WorkerAddress] = []
 
+    @Option(
+        help: """
+            An OpenAI-compatible server instead of workers, with --model-name instead of --model: \
+            http://host:port, https://host or h2c://host:port; may be given several times.
+            """)
+    var upstream: [UpstreamURL] = []
+
+    @Option(help: "What upstreams call the model. Default: as we do, or the first they list.")
+    var upstreamModel: String?
+
+    @Option(help: "Requests that an upstream may have at once. Default: what it says, or 256.")
+    var upstreamSlots: Int?
+
     @Option(help: "A name and port whose addresses are workers, looked up again and again.")
     var workerDns: [DNSAddress] = []
 
@@ -43,8 +56,14 @@ struct WorkerLinkOptions: ParsableArguments {
         guard (1...3_600).contains(workerDnsSeconds) else {
             throw ValidationError("--worker-dns-seconds must be 1...3600")
         }
-        guard !worker.isEmpty || !workerDns.isEmpty else {
-            throw ValidationError("give at least one --worker or --worker-dns")
+        guard upstreamSlots.map({ (1...65_536).contains($0) }) ?? true else {
+            throw ValidationError("--upstream-slots must be 1...65536")
+        }
+        guard upstream.isEmpty || worker.isEmpty else {
+            throw ValidationError("--upstream excludes --worker")
+        }
+        guard !worker.isEmpty || !workerDns.isEmpty || !upstream.isEmpty else {
+            throw ValidationError("give at least one --worker, --worker-dns or --upstream")
         }
         var pool = PoolSettings(name: "", model: "")
         apply(to: &pool)
@@ -55,7 +74,12 @@ struct WorkerLinkOptions: ParsableArguments {
     }
 
     func apply(to pool: inout PoolSettings) {
-        pool.workers = worker.map { WorkerSettings($0.endpoint) }
+        pool.kind = upstream.isEmpty ? .engine : .openAI
+        pool.workers =
+            worker.map { WorkerSettings($0.endpoint) }
+            + upstream.map { WorkerSettings($0.address) }
+        pool.upstream.model = upstreamModel
+        pool.upstream.slots = upstreamSlots
         pool.dns = workerDns.map { address in
             var settings = DNSSettings(name: address.name, port: address.port)
             settings.refreshSeconds = workerDnsSeconds
@@ -99,5 +123,15 @@ struct AllowedAddress: ExpressibleByArgument {
     init?(argument: String) {
         guard let rule = WorkerAddressRule(argument) else { return nil }
         self.rule = rule
+    }
+}
+
+/// `http://host:port`, `https://host`, `h2c://host:port`.
+struct UpstreamURL: ExpressibleByArgument {
+    let address: UpstreamAddress
+
+    init?(argument: String) {
+        guard let address = UpstreamAddress(text: argument) else { return nil }
+        self.address = address
     }
 }

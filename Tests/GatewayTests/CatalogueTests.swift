@@ -11,7 +11,7 @@ struct CatalogueTests {
             name: "pool of \(name)", number: 0, kind: .openAI,
             model: try ServedModel(settings, created: 7),
             dispatcher: DispatcherHandle(loop: MultiThreadedEventLoopGroup.singleton.next()),
-            credentials: WorkerLinkCredentials(.none))
+            credentials: WorkerLinkCredentials(.none), upstream: nil)
     }
 
     private func catalogue(_ shares: [(String, Int)]) throws -> Catalogue {

@@ -66,3 +66,20 @@ import Testing
         #expect(ChatPlacement.outputTokens(most: nil, room: -5) == 0)
     }
 }
+
+@Suite struct TextPlacementTests {
+    private func pieces(_ texts: String...) -> [Int32] {
+        ChatPlacement.pieces(
+            of: texts.map { ChatMessage(role: .user, content: $0) })
+    }
+
+    @Test func equalBeginningsAreEqualPieces() {
+        let long = String(repeating: "0123456789abcdef", count: 20)
+        #expect(pieces(long + "x").starts(with: pieces(long).prefix(80)))
+        #expect(pieces(long).starts(with: pieces(long, "more").prefix(80)))
+        #expect(pieces("a", "b") != pieces("ab") && pieces("a") != pieces("a\u{0}"))
+        #expect(pieces("é漢🙂").allSatisfy { $0 >= 0 })
+        #expect(pieces(long).count == (4 + long.utf8.count) / 4 + 1)
+        #expect(pieces().isEmpty)
+    }
+}

@@ -99,7 +99,7 @@ private struct Trial {
         let model = try ServedModel(ModelSettings(name: "m", path: nil), created: 0)
         let pool = Pool(
             name: "p", number: 0, kind: .engine, model: model, dispatcher: dispatcher,
-            credentials: WorkerLinkCredentials(.none))
+            credentials: WorkerLinkCredentials(.none), upstream: nil)
         dispatcher.install { [logger, status] in
             Dispatcher(
                 pool: pool, loop: loop, loops: [], numbers: WorkerNumbers(),

@@ -44,8 +44,11 @@ final class ChatExchange: HTTPServerStreamReceiver {
     private var body = ByteBuffer()
     private var prepared: PreparedChat?
     private var choices: [ChoiceStream] = []
+    /// Instead of `prepared` and `choices`, for a pool whose workers take text.
+    private var forwarded: (chat: ForwardedChat, choice: UpstreamChoice)?
     private var openChoices = 0
     private var answer: ChatAnswer?
+    private var forwardedWhole: ByteBuffer?
     private var sentHead = false
     private var lastSent: Instant
     /// When the choices were submitted to the dispatcher.
@@ -115,12 +118,16 @@ final class ChatExchange: HTTPServerStreamReceiver {
         body = ByteBuffer()
     }
 
-    private func preparationEnded(_ result: Result<Result<PreparedChat, APIError>, any Error>) {
+    private func preparationEnded(
+        _ result: Result<Result<PreparedRequest, APIError>, any Error>
+    ) {
         connectionLoop.preparing -= 1
         guard phase == .preparing else { return }
         switch result {
-        case .success(.success(let prepared)):
+        case .success(.success(.tokens(let prepared))):
             run(prepared)
+        case .success(.success(.text(let chat))):
+            run(chat)
         case .success(.failure(let error)):
             end(.failed(error))
         case .failure:
@@ -156,13 +163,43 @@ final class ChatExchange: HTTPServerStreamReceiver {
             to: prepared.pool)
     }
 
+    private func run(_ chat: ForwardedChat) {
+        phase = .running
+        var fields: HTTPFields = ["x-request-id": requestID]
+        for name in ["traceparent", "tracestate", "x-grok-conv-id", "x-session-id"] {
+            if let value = head.fields[name] { fields.append(name, value) }
+        }
+        let choice = UpstreamChoice(
+            ticket: connectionLoop.newTicket(), exchange: self, connectionLoop: connectionLoop,
+            chat: chat, answerID: Self.newAnswerID(), fields: fields)
+        forwarded = (chat, choice)
+        submitted = core.clock()
+        connectionLoop.submit(
+            [choice],
+            Submission(
+                requestID: requestID, tickets: [choice.ticket],
+                tier: chat.request.serviceTier ?? .standard, deadline: firstTokenDeadline,
+                arrival: arrival, request: chat.placement),
+            to: chat.pool)
+    }
+
     /// The pool ended, since its model was swapped or unloaded. Requests that had no token yet are
     /// prepared anew, for the pool that serves their model's name now.
     func poolRetired(isFresh: Bool) {
-        guard phase == .running, let prepared else { return }
+        guard phase == .running else { return }
         guard isFresh, !sentTokens else {
             return end(.failed(APIError(.draining, "The model was unloaded.")))
         }
+        if let chat = forwarded?.chat {
+            forwarded = nil
+            phase = .preparing
+            connectionLoop.preparing += 1
+            let bound = NIOLoopBound(self, eventLoop: stream.eventLoop)
+            return core.preparation.prepare(
+                chat.body, of: chat.caller, on: stream.eventLoop
+            ).whenComplete { result in bound.value.preparationEnded(result) }
+        }
+        guard let prepared else { return }
         for choice in choices { choice.cancel() }
         choices.removeAll()
         finishReasons.removeAll()
@@ -274,6 +311,20 @@ final class ChatExchange: HTTPServerStreamReceiver {
         end(.failed(error))
     }
 
+    /// Events of an upstream, with our identity, for a stream.
+    func forward(_ bytes: ByteBuffer) {
+        send(bytes)
+    }
+
+    /// An upstream's answer is complete: `whole`, or all events of a stream.
+    func forwardingFinished(whole: ByteBuffer?, reasons: [FinishReason]) {
+        guard phase == .running else { return }
+        finishReasons = reasons
+        for reason in reasons { core.metrics.choiceFinished(reason) }
+        forwardedWhole = whole
+        end(.finished)
+    }
+
     /// Some choice brought a token.
     private var sentTokens: Bool { firstToken != nil }
 
@@ -296,10 +347,13 @@ final class ChatExchange: HTTPServerStreamReceiver {
         let limit = Int64(limits.timeLimitSeconds) * 1_000_000_000
         if now.nanoseconds(since: arrival) >= limit {
             for choice in choices { choice.stop(.timeLimit) }
+            forwarded?.choice.timeIsOver()
             return
         }
+        forwarded?.choice.tick()
+        guard phase == .running else { return }
         let interval = Int64(limits.keepaliveIntervalMilliseconds) * 1_000_000
-        guard interval > 0, answer?.isStreaming == true, stream.isWritable,
+        guard interval > 0, request?.isStreaming == true, stream.isWritable,
             now.nanoseconds(since: lastSent) >= interval
         else { return }
         send(ChatAnswer.keepalive)
@@ -310,6 +364,7 @@ final class ChatExchange: HTTPServerStreamReceiver {
     func writabilityChanged(_ isWritable: Bool) {
         guard isWritable else { return }
         for choice in choices { choice.clientReads() }
+        forwarded?.choice.clientReads()
     }
 
     private func send(_ bytes: ByteBuffer) {
@@ -342,6 +397,7 @@ final class ChatExchange: HTTPServerStreamReceiver {
         let usage = self.usage
         for choice in choices { choice.cancel() }
         choices.removeAll()
+        forwarded?.choice.cancel()
         switch end {
         case .finished: sendLast(usage)
         case .failed(let error): sendError(error)
@@ -358,14 +414,14 @@ final class ChatExchange: HTTPServerStreamReceiver {
         func milliseconds(_ instant: Instant?, since start: Instant) -> Double? {
             instant.map { Double($0.nanoseconds(since: start)) / 1e6 }
         }
-        let request = prepared?.request
+        let request = request
         var record = AccessRecord(
             time: Date().timeIntervalSince1970 - Double(nanoseconds) / 1e9, requestID: requestID,
             totalMilliseconds: Double(nanoseconds) / 1e6, status: 200)
         record.traceID = AccessRecord.traceID(of: head.fields["traceparent"])
         record.keyName = keyName
         record.tier = request.map { ($0.serviceTier ?? .standard).name }
-        record.model = prepared?.pool.model.name
+        record.model = (prepared?.pool ?? forwarded?.chat.pool)?.model.name
         record.isStream = request?.isStreaming ?? false
         record.choices = request?.choiceCount ?? 0
         record.promptTokens = usage.promptTokens
@@ -395,7 +451,10 @@ final class ChatExchange: HTTPServerStreamReceiver {
         return Identifier.chatCompletion((generator.next(), generator.next()))
     }
 
+    private var request: ChatRequest? { prepared?.request ?? forwarded?.chat.request }
+
     private var usage: Usage {
+        if let forwarded { return forwarded.choice.usage }
         var total = Usage(
             promptTokens: prepared?.prompt.count ?? 0,
             cachedTokens: choices.map(\.usage.cachedTokens).max() ?? 0)
@@ -404,6 +463,7 @@ final class ChatExchange: HTTPServerStreamReceiver {
     }
 
     private func sendLast(_ usage: Usage) {
+        if forwarded != nil { return sendForwardedLast() }
         guard var answer else { preconditionFailure("an exchange finished without an answer") }
         if answer.isStreaming {
             sendHeadIfNeeded()
@@ -411,6 +471,15 @@ final class ChatExchange: HTTPServerStreamReceiver {
         }
         Answer.send(
             answer.whole(usage), type: Answer.json, requestID: requestID, for: head, to: stream)
+    }
+
+    private func sendForwardedLast() {
+        if let whole = forwardedWhole {
+            return Answer.send(
+                whole, type: Answer.json, requestID: requestID, for: head, to: stream)
+        }
+        sendHeadIfNeeded()
+        stream.send(ByteBuffer(string: "data: [DONE]\n\n"), end: true)
     }
 
     private func sendError(_ error: APIError) {

@@ -58,6 +58,38 @@ struct ChatPlacement: Sendable {
         [model, caller.tenant ?? ""]
     }
 
+    /// Of a request whose prompt nobody here tokenizes: four bytes of text count as a token, so
+    /// that equal beginnings are still found and lengths are about right.
+    func request(
+        _ request: ChatRequest, model: String, caller: ChatCaller
+    ) -> PlacementRequest {
+        self.request(
+            request, prompt: Self.pieces(of: request.messages), model: model, contextTokens: .max,
+            caller: caller)
+    }
+
+    /// Messages as numbers, four bytes each; the last ones of a message are filled up.
+    static func pieces(of messages: [ChatMessage]) -> [TokenID] {
+        var pieces: [TokenID] = []
+        var piece: UInt32 = 0
+        var count = 0
+        func add(_ byte: UInt8) {
+            piece = piece << 8 | UInt32(byte)
+            count += 1
+            guard count == 4 else { return }
+            // Token ids are not negative.
+            pieces.append(TokenID(piece & 0x7FFF_FFFF))
+            (piece, count) = (0, 0)
+        }
+        for message in messages {
+            for byte in message.role.rawValue.utf8 { add(byte) }
+            for byte in (message.content ?? "").utf8 { add(byte) }
+            // No UTF-8 text has this byte.
+            repeat { add(0xFF) } while count != 0
+        }
+        return pieces
+    }
+
     static func outputTokens(most: Int?, room: Int) -> Int {
         max(0, min(most ?? unlimitedOutputTokens, outputTokensMax, room))
     }

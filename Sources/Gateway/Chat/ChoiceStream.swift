@@ -16,7 +16,7 @@ import Tokenization
 /// the grammar. What the text is made of (incomplete code points, what may begin a stop string)
 /// stays here and is not touched. Nothing is accepted twice: a call that was lost is never heard
 /// again.
-final class ChoiceStream: EngineStreamReceiver {
+final class ChoiceStream: TicketHolder, EngineStreamReceiver {
     let ticket: TicketID
     let index: Int
     private(set) var usage = Usage()
@@ -67,8 +67,14 @@ final class ChoiceStream: EngineStreamReceiver {
 
     // MARK: Dispatcher
 
+    func granted(_ worker: WorkerID, on link: PoolLink?) -> Bool {
+        guard case .engine(let link)? = link, let engine = link.connection else { return false }
+        start(on: engine, of: worker, isOurs: link.isOurs)
+        return true
+    }
+
     /// `isOurs`: the worker is a `switchyard worker`, which can continue any answer exactly.
-    func start(on engine: EngineConnection, of worker: WorkerID, isOurs: Bool) {
+    private func start(on engine: EngineConnection, of worker: WorkerID, isOurs: Bool) {
         guard let exchange, let start = failover.granted() else { return }
         assert(start.resumedTokens == accepted.count, "resumes elsewhere than it stands")
         guard

@@ -41,35 +41,71 @@ struct ChatPreparation: Sendable {
     /// - Parameter caller: its conversation is sticky where a name stands for several models.
     func prepare(
         _ body: ByteBuffer, of caller: ChatCaller, on eventLoop: any EventLoop
-    ) -> EventLoopFuture<Result<PreparedChat, APIError>> {
+    ) -> EventLoopFuture<Result<PreparedRequest, APIError>> {
         pool.runIfActive(eventLoop: eventLoop) {
-            Result { () throws(APIError) in
-                let state = serving.current
-                var limits = ChatRequestLimits()
-                limits.choices = state.configuration.limits.choicesLimit
-                return try prepared(
-                    ChatCompletionRequest.decode(body, limits: limits), caller, state)
-            }
+            Result { () throws(APIError) in try prepared(body, caller, serving.current) }
         }
     }
 
     /// A request that was decoded before, for whichever pool serves its model now.
     func prepare(
         _ request: ChatRequest, of caller: ChatCaller, on eventLoop: any EventLoop
-    ) -> EventLoopFuture<Result<PreparedChat, APIError>> {
+    ) -> EventLoopFuture<Result<PreparedRequest, APIError>> {
         pool.runIfActive(eventLoop: eventLoop) {
             Result { () throws(APIError) in
-                try prepared(request, caller, serving.current)
+                let pool = try pool(for: request, caller, serving.current)
+                guard pool.kind == .engine else {
+                    // Its body, which such a pool's workers would get, is not kept.
+                    throw APIError(.draining, "The model has moved to other workers; try again.")
+                }
+                return .tokens(try prepared(request, caller, pool))
             }
         }
     }
 
     private func prepared(
-        _ request: ChatRequest, _ caller: ChatCaller, _ state: ServingState
-    ) throws(APIError) -> PreparedChat {
-        let pool = try state.catalogue.pool(for: request.model) {
+        _ body: ByteBuffer, _ caller: ChatCaller, _ state: ServingState
+    ) throws(APIError) -> PreparedRequest {
+        var limits = ChatRequestLimits()
+        limits.choices = state.configuration.limits.choicesLimit
+        // What an upstream serves it decides by itself; who it is, the body's model tells.
+        if state.catalogue.hasUpstreams, let name = ChatCompletionRequest.model(of: body) {
+            limits.isForwarded = state.catalogue.takesText(name)
+        }
+        let request = try ChatCompletionRequest.decode(body, limits: limits)
+        let pool = try pool(for: request, caller, state)
+        guard pool.kind == .openAI else {
+            guard limits.isForwarded else {
+                return .tokens(try prepared(request, caller, pool))
+            }
+            // The engine's share of a split: as strict as any other.
+            limits.isForwarded = false
+            return .tokens(
+                try prepared(
+                    ChatCompletionRequest.decode(body, limits: limits), caller, pool))
+        }
+        do {
+            return .text(
+                ForwardedChat(
+                    request: request, pool: pool, caller: caller, body: body,
+                    forwarded: try ForwardedRequest(body, isStreaming: request.isStreaming),
+                    placement: placement.request(request, model: pool.model.name, caller: caller)))
+        } catch {
+            preconditionFailure("a body that was decoded does not read: \(error)")
+        }
+    }
+
+    private func pool(
+        for request: ChatRequest, _ caller: ChatCaller, _ state: ServingState
+    ) throws(APIError) -> Pool {
+        try state.catalogue.pool(for: request.model) {
             request.conversationHash(named: caller.conversation)
         }
+    }
+
+    private func prepared(
+        _ request: ChatRequest, _ caller: ChatCaller, _ pool: Pool
+    ) throws(APIError) -> PreparedChat {
         guard let tokenizer = pool.model.tokenizer else { throw .modelNotFound(request.model) }
         let prompt = try tokenize(request, with: tokenizer)
         var sampling = request.sampling

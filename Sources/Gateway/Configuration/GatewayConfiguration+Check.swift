@@ -11,6 +11,8 @@ package enum ConfigurationProblem: Error, Hashable, CustomStringConvertible {
     case noTokenizer(model: String, pool: String)
     case noWorkers(pool: String)
     case unusableLink(pool: String, reason: String)
+    case upstreamTwice(String, pool: String)
+    case notUpstreams(pool: String)
 
     package var description: String {
         switch self {
@@ -28,6 +30,10 @@ package enum ConfigurationProblem: Error, Hashable, CustomStringConvertible {
         case .noWorkers(let pool):
             "pool \(pool) has kind openai and no addresses: it cannot start workers itself"
         case .unusableLink(let pool, let reason): "pool \(pool): \(reason)"
+        case .upstreamTwice(let endpoint, let pool):
+            "two upstreams of pool \(pool) are at \(endpoint)"
+        case .notUpstreams(let pool):
+            "pool \(pool) has kind openai: its workers are at http, https or h2c addresses"
         }
     }
 }
@@ -61,6 +67,20 @@ extension GatewayConfiguration {
         return found + poolProblems(known)
     }
 
+    /// A pool tells its upstreams apart by where they are, whatever their paths.
+    private static func upstreamProblems(_ pool: PoolSettings) -> [ConfigurationProblem] {
+        var found: [ConfigurationProblem] = []
+        var endpoints: Set<String> = []
+        for worker in pool.workers {
+            if case .unix = worker.endpoint { found.append(.notUpstreams(pool: pool.name)) }
+            let text = worker.endpoint.text
+            if !endpoints.insert(text).inserted {
+                found.append(.upstreamTwice(text, pool: pool.name))
+            }
+        }
+        return found
+    }
+
     private func poolProblems(_ known: Set<String>) -> [ConfigurationProblem] {
         var found: [ConfigurationProblem] = []
         var poolNames: Set<String> = []
@@ -78,6 +98,7 @@ extension GatewayConfiguration {
             if pool.kind == .openAI, pool.workers.isEmpty, pool.dns.isEmpty {
                 found.append(.noWorkers(pool: pool.name))
             }
+            if pool.kind == .openAI { found += Self.upstreamProblems(pool) }
         }
         for name in models.map(\.name) where known.contains(name) && !served.contains(name) {
             found.append(.modelWithoutPool(name))

@@ -25,11 +25,15 @@ package struct PoolSettings: Hashable, Sendable {
     package var policy = RoutingPolicy.cost
     /// Requests that may wait inside a worker besides those in its slots.
     package var aheadLimitTickets: Int = 2
-    /// Of links to workers on TCP; unix sockets have none.
+    /// Of links to workers on TCP; unix sockets have none. Of a pool of kind `openAI`: for
+    /// `https` addresses `authorityPath` (nil: what the system trusts) and `serverName`, and
+    /// `tokenPath` has the key that its workers ask for.
     package var link = LinkSettings()
     /// Where workers may be that register at run time. Empty: on this machine, and with TLS or a
     /// token anywhere.
     package var registration: [WorkerAddressRule] = []
+    /// Of a pool of kind `openAI`.
+    package var upstream = UpstreamSettings()
 
     package init(name: String, model: String) {
         self.name = name
@@ -54,10 +58,37 @@ package struct WorkerSettings: Hashable, Sendable {
     /// How much of the pool's work it takes, in proportion to the others: its predicted costs are
     /// divided by it. Above 0.
     package var weight: Double = 1
+    /// Of a pool of kind `openAI`: the whole address. Nil: as the pool's first one that has any, or
+    /// else plain HTTP without a path.
+    package var upstream: UpstreamAddress?
 
     package init(_ endpoint: HTTPEndpoint) {
         self.endpoint = endpoint
     }
+
+    package init(_ upstream: UpstreamAddress) {
+        endpoint = upstream.endpoint
+        self.upstream = upstream
+    }
+}
+
+/// How the workers of a pool of kind `openAI` are spoken to.
+package struct UpstreamSettings: Hashable, Sendable {
+    /// What they call the model. Nil: our name of it if they list that, else the first that they
+    /// list (`GET /v1/models`).
+    package var model: String?
+    /// Requests that one of them may have at once. Nil: what it says (llama-server's `/props`), or
+    /// else `defaultSlots`.
+    package var slots: Int?
+    /// A stream that sends nothing for this long is given up, as lost.
+    package var silenceSeconds: Int = 300
+    /// Largest whole answer, and largest event of a stream; more is a failure of the worker.
+    package var answerBytesLimit: Int = 64 << 20
+
+    /// vLLM's default of `--max-num-seqs`.
+    package static let defaultSlots = 256
+
+    package init() {}
 }
 
 /// A name with one address for each worker, such as a headless Kubernetes service.

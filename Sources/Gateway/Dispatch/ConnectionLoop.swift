@@ -16,9 +16,9 @@ final class ConnectionLoop {
     let eventLoop: any EventLoop
     let core: GatewayCore
 
-    private var links: [WorkerID: WorkerLink] = [:]
+    private var links: [WorkerID: PoolLink] = [:]
     /// Choices that have a ticket, waiting or running.
-    private var choices: [TicketID: ChoiceStream] = [:]
+    private var choices: [TicketID: any TicketHolder] = [:]
     /// Requests whose head has been accepted and which have not ended.
     private var exchanges: [ObjectIdentifier: ChatExchange] = [:]
     private var ticketSequence: UInt64 = 0
@@ -49,8 +49,7 @@ final class ConnectionLoop {
             case .retryDenied(let ticket):
                 choices.removeValue(forKey: ticket)?.retryDenied()
             case .workerAdded(let id, let endpoint):
-                let link = WorkerLink(
-                    id: id, endpoint: endpoint, pool: pool, connectionLoop: self)
+                let link = makeLink(id, endpoint, of: pool)
                 links[id] = link
                 link.connect()
             case .workerEvicted(let id):
@@ -67,11 +66,19 @@ final class ConnectionLoop {
             // The client went away while the grant was on its way; `finish` has been sent.
             return
         }
-        guard let link = links[worker], let engine = link.connection else {
+        guard choice.granted(worker, on: links[worker]) else {
             // The link broke while the grant was on its way; the report of it precedes this.
             return requeue(ticket, .retry, to: pool)
         }
-        choice.start(on: engine, of: worker, isOurs: link.isOurs)
+    }
+
+    private func makeLink(_ id: WorkerID, _ endpoint: HTTPEndpoint, of pool: Pool) -> PoolLink {
+        if let access = pool.upstream {
+            return .upstream(
+                UpstreamLink(
+                    id: id, endpoint: endpoint, access: access, pool: pool, connectionLoop: self))
+        }
+        return .engine(WorkerLink(id: id, endpoint: endpoint, pool: pool, connectionLoop: self))
     }
 
     // MARK: Choices and exchanges
@@ -81,7 +88,7 @@ final class ConnectionLoop {
         return TicketID(loop: index, sequence: ticketSequence)
     }
 
-    func submit(_ choices: [ChoiceStream], _ submission: Submission, to pool: Pool) {
+    func submit(_ choices: [any TicketHolder], _ submission: Submission, to pool: Pool) {
         for choice in choices { self.choices[choice.ticket] = choice }
         pool.dispatcher.perform { $0.submit(submission) }
     }

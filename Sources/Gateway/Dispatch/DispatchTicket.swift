@@ -33,8 +33,9 @@ struct DispatchTicket: Sendable {
 /// A choice's first token on a worker. Connection loop → dispatcher, together with others.
 struct FirstToken: Sendable {
     var ticket: TicketID
-    /// Tokens that the worker had to prefill for it, as the worker itself says.
-    var uncachedTokens: Int
+    /// Tokens that the worker had to prefill for it, as the worker itself says; nil where its time
+    /// says nothing of that, since the answer came as a whole.
+    var uncachedTokens: Int?
 }
 
 /// What a connection loop tells of a choice that has ended.

@@ -154,10 +154,10 @@ final class Dispatcher {
             fleet.prefillEnded(note.ticket)
             guard let worker = fleet.worker(run.worker) else { continue }
             tickets[note.ticket]?.run?.first = (now, worker.totalLoad)
-            guard !run.waitedForSlot else { continue }
+            guard !run.waitedForSlot, let uncachedTokens = note.uncachedTokens else { continue }
             rates.prefilled(
                 run.worker, seconds: Self.seconds(from: run.placed, to: now),
-                tokens: run.prefillAhead + max(1, note.uncachedTokens), now: now)
+                tokens: run.prefillAhead + max(1, uncachedTokens), now: now)
             ratesChanged(run.worker, now: now)
         }
         // An answer closes a breaker perhaps, and then there is room.

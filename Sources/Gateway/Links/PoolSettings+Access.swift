@@ -4,7 +4,16 @@ package import HTTPTransport
 extension PoolSettings {
     /// Why no link may go there; nil: it may. For every worker, wherever it comes from.
     package func linkRefusal(_ endpoint: HTTPEndpoint) -> String? {
-        if endpoint.isLocal || link.usesTLS || link.allowsPlaintext { return nil }
+        if endpoint.isLocal || link.allowsPlaintext { return nil }
+        if kind == .openAI {
+            let address = upstreamAddress(of: endpoint)
+            guard address.scheme != .https else { return nil }
+            return """
+                the link to \(address.text) would be plaintext: use https, or allow it \
+                (--allow-plaintext-workers)
+                """
+        }
+        if link.usesTLS { return nil }
         return """
             the link to \(endpoint.text) would be plaintext: give the pool a worker authority \
             (--worker-authority), or allow it (--allow-plaintext-workers)

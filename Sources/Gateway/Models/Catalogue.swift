@@ -43,11 +43,24 @@ struct Catalogue: Sendable {
                     id: split.name, created: first.pool.model.created, ownedBy: "switchyard"))
         }
         self.targets = targets
+        hasUpstreams = pools.values.contains { $0.kind == .openAI }
         list = ModelList(descriptions)
         var body = ByteBuffer()
         list.write(into: &body)
         listBody = body
     }
+
+    /// Whether requests for that name may go to workers that take text.
+    func takesText(_ name: String) -> Bool {
+        switch targets[name] {
+        case .pool(let pool): pool.kind == .openAI
+        case .split(_, let shares): shares.contains { $0.pool.kind == .openAI }
+        case nil: false
+        }
+    }
+
+    /// Whether any model's workers take text.
+    let hasUpstreams: Bool
 
     /// The pool for a request. The same conversation gets the same share of a split; when shares
     /// change, as few conversations move as possible: those at the borders.

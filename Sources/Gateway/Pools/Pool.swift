@@ -9,4 +9,6 @@ struct Pool: Sendable {
     let dispatcher: DispatcherHandle
     /// What its links show, and want to see; a reload replaces what it holds.
     let credentials: WorkerLinkCredentials
+    /// How upstreams are reached; nil unless `kind` is `openAI`.
+    let upstream: UpstreamAccess?
 }

@@ -83,6 +83,8 @@ actor PoolDirectory {
         /// Of a new life; nil where the present one is kept.
         var served: ServedModel?
         var credentials: WorkerLinkCredentials.Material
+        /// Of a pool of kind `openAI`.
+        var upstream: UpstreamAccess.Material?
     }
 
     private func plan(_ settings: PoolSettings, in next: GatewayConfiguration) throws -> Plan {
@@ -96,6 +98,7 @@ actor PoolDirectory {
         var plan = Plan(
             settings: settings, model: model, file: ModelFile(model),
             credentials: try WorkerLinkCredentials.Material(settings.link))
+        if settings.kind == .openAI { plan.upstream = try UpstreamAccess.Material(settings) }
         if let newest = newest(settings.name), newest.canBecome(settings, plan.file),
             newest.model.name == model.name
         {
@@ -119,7 +122,8 @@ actor PoolDirectory {
         let handle = DispatcherHandle(loop: dispatchLoop)
         let pool = Pool(
             name: plan.settings.name, number: number, kind: plan.settings.kind, model: served,
-            dispatcher: handle, credentials: WorkerLinkCredentials(plan.credentials))
+            dispatcher: handle, credentials: WorkerLinkCredentials(plan.credentials),
+            upstream: plan.upstream.map { UpstreamAccess($0) })
         let (core, loops, numbers, loop) = (core, loops, numbers, dispatchLoop)
         let (admission, settings) = (configuration.admission, plan.settings)
         let decisionLimit = configuration.decisionLimit
@@ -169,6 +173,7 @@ actor PoolDirectory {
         let (admission, policy) = (configuration.admission, plan.settings.policy)
         entry.pool.dispatcher.perform { $0.reconfigure(admission: admission, policy: policy) }
         entry.pool.credentials.replace(plan.credentials)
+        if let upstream = plan.upstream { entry.pool.upstream?.replace(upstream) }
         entry.discovered.follow(plan.settings)
         if let count = plan.settings.supervised?.count {
             await entry.supervised?.scale(to: count, drainSeconds: configuration.drainSeconds)

@@ -11,7 +11,7 @@ package struct HTTP1ClientConfiguration: Sendable {
     /// For the connection and its TLS handshake. Refusal: the attempt fails with `timeout`.
     package var connectTimeout = TimeAmount.seconds(5)
     /// Nil: no TLS.
-    package var tls: HTTP1ClientTLS?
+    package var tls: HTTPClientTLS?
 
     package init(limits: HTTPLimits = .trusted) {
         self.limits = limits
@@ -57,8 +57,7 @@ package final class HTTP1ClientConnection {
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try attach(
-                        to: channel, endpoint, configuration: configuration, promise: promise)
+                    try attach(to: channel, configuration: configuration, promise: promise)
                 }
             }
         let channel =
@@ -78,13 +77,15 @@ package final class HTTP1ClientConnection {
 
     /// Builds the connection around a channel; on its loop.
     private static func attach(
-        to channel: any Channel, _ endpoint: HTTPEndpoint,
-        configuration: HTTP1ClientConfiguration, promise: EventLoopPromise<HTTP1ClientConnection>
+        to channel: any Channel, configuration: HTTP1ClientConfiguration,
+        promise: EventLoopPromise<HTTP1ClientConnection>
     ) throws {
         let loop = channel.eventLoop
         let pipeline = channel.pipeline.syncOperations
         if let tls = configuration.tls {
-            try pipeline.addHandler(tls.handler(for: endpoint))
+            try pipeline.addHandler(
+                NIOSSLClientHandler(
+                    context: tls.context.context, serverHostname: tls.serverName))
         }
         let handler = try addHandlers(to: channel, configuration: configuration)
         let deadline = loop.assumeIsolated().scheduleTask(in: configuration.connectTimeout) {

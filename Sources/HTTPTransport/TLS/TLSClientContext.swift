@@ -8,13 +8,20 @@ package final class TLSClientContext: Sendable {
     /// Reads all files. Throws what is wrong with them.
     ///
     /// - Parameters:
-    ///   - authorityPath: PEM certificates that a server's must chain to.
+    ///   - authorityPath: PEM certificates that a server's must chain to; nil: what the system
+    ///     trusts.
     ///   - files: what the client shows of itself; nil: nothing.
-    package init(authorityPath: String, files: TLSFiles?) throws(TLSError) {
+    ///   - protocols: what it offers by ALPN.
+    package init(
+        authorityPath: String?, files: TLSFiles?, protocols: [String] = ["h2"]
+    ) throws(TLSError) {
         var configuration = TLSConfiguration.makeClientConfiguration()
         TLSMaterial.restrict(&configuration)
-        configuration.applicationProtocols = ["h2"]
-        configuration.trustRoots = .certificates(try TLSMaterial.certificates(authorityPath))
+        configuration.applicationProtocols = protocols
+        if let authorityPath {
+            configuration.trustRoots = .certificates(
+                try TLSMaterial.certificates(authorityPath))
+        }
         configuration.certificateVerification = .fullVerification
         if let files {
             configuration.certificateChain = try TLSMaterial.certificates(

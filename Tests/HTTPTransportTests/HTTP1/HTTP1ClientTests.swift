@@ -223,7 +223,7 @@ import Testing
 
     /// The bodies that came back for `texts`, sent one after the other on one connection.
     private func post(
-        _ texts: [String], to endpoint: HTTPEndpoint, _ tls: HTTP1ClientTLS?
+        _ texts: [String], to endpoint: HTTPEndpoint, _ tls: HTTPClientTLS?
     ) async throws -> [String] {
         let loop = group.any()
         let promise = loop.makePromise(of: [String].self)
@@ -280,17 +280,22 @@ import Testing
         defer { try? FileManager.default.removeItem(atPath: directory) }
         let files = try SelfSignedCertificate.files(in: directory)
         try await withServer(tls: files) { endpoint in
-            let trusted = try HTTP1ClientTLS(authorityPath: files.certificateChainPath)
+            let trusted = try TLSClientContext(
+                authorityPath: files.certificateChainPath, files: nil, protocols: ["http/1.1"])
             // By address, which the certificate has, and by name.
-            let byAddress = try await post(["secret"], to: endpoint, trusted)
+            let byAddress = try await post(
+                ["secret"], to: endpoint, HTTPClientTLS(context: trusted, serverName: nil))
             #expect(byAddress == ["secret"])
             guard case .tcp(_, let port) = endpoint else { return }
             let named = HTTPEndpoint.tcp(host: "localhost", port: port)
-            let byName = try await post(["secret"], to: named, trusted)
+            let byName = try await post(
+                ["secret"], to: named, HTTPClientTLS(context: trusted, serverName: "localhost"))
             #expect(byName == ["secret"])
-            let stranger = try HTTP1ClientTLS(authorityPath: nil)
+            let stranger = try TLSClientContext(
+                authorityPath: nil, files: nil, protocols: ["http/1.1"])
             await #expect(throws: HTTPStreamError.self) {
-                try await post(["secret"], to: endpoint, stranger)
+                try await post(
+                    ["secret"], to: endpoint, HTTPClientTLS(context: stranger, serverName: nil))
             }
         }
     }

@@ -1,0 +1,37 @@
+import Admission
+import InferenceTypes
+
+/// One connection loop's link to a worker of either kind.
+enum PoolLink {
+    case engine(WorkerLink)
+    case upstream(UpstreamLink)
+
+    func connect() {
+        switch self {
+        case .engine(let link): link.connect()
+        case .upstream(let link): link.check()
+        }
+    }
+
+    func close() {
+        switch self {
+        case .engine(let link): link.close()
+        case .upstream(let link): link.close()
+        }
+    }
+}
+
+/// What waits or runs under a ticket of the dispatcher's. Owned by the connection loop.
+protocol TicketHolder: AnyObject {
+    var ticket: TicketID { get }
+    /// Where it runs, or ran last.
+    var worker: WorkerID? { get }
+    /// Starts on the worker. False when its link has broken, or never was.
+    func granted(_ worker: WorkerID, on link: PoolLink?) -> Bool
+    func refused(_ refusal: Refusal, retryAfterSeconds: Int)
+    func poolRetired()
+    /// A failed call needed the retry budget, which is used up.
+    func retryDenied()
+    /// Leaves its worker, which is being drained.
+    func move()
+}

@@ -1,0 +1,264 @@
+import Admission
+import HTTPTransport
+import InferenceAPI
+import InferenceTypes
+import NIOCore
+import Routing
+
+/// One request of a pool whose workers take text, all its choices together: a ticket at the
+/// dispatcher, then a call at an upstream, whose answer goes to the client with its identity
+/// replaced. Owned by the connection's loop.
+///
+/// What becomes of it when an upstream is lost is decided by `ChoiceFailover`; here it is done.
+///
+/// Until the first token nothing reaches the client, so that another upstream can begin anew; after
+/// it a lost upstream is the stream's end, since text cannot be resumed elsewhere.
+final class UpstreamChoice: TicketHolder, UpstreamCallReceiver {
+    /// Bytes of chunks before the first token (roles) that are held back; more counts as a token.
+    static let heldBytesLimit = 1 << 20
+
+    let ticket: TicketID
+    /// Where it runs, or ran last.
+    private(set) var worker: WorkerID?
+
+    private var failover: ChoiceFailover
+    /// Set while `failover` is running, but for the moment in which the call begins.
+    private var call: UpstreamCall?
+    /// What the client is told if nobody else can be tried.
+    private var lastFailure = UpstreamFailure.lost("it never answered")
+    /// Of the call with which it ended.
+    private var lastFault: WorkerFault?
+    /// Nil once ended, which breaks the cycle.
+    private var exchange: ChatExchange?
+    private let connectionLoop: ConnectionLoop
+    private let chat: ForwardedChat
+    private let head: ForwardedHead
+    private let fields: HTTPFields
+    /// Of this attempt; not yet sent.
+    private var held = ByteBuffer()
+    private var hasOutput = false
+    private var unfinished: Set<Int>
+    private var reasons: [FinishReason] = []
+    private var reportedUsage: Usage?
+    private var outputPieces = 0
+    /// The client did not read as fast as the answer came.
+    private var wasPaused = false
+    init(
+        ticket: TicketID, exchange: ChatExchange, connectionLoop: ConnectionLoop,
+        chat: ForwardedChat, answerID: String, fields: HTTPFields
+    ) {
+        self.ticket = ticket
+        self.exchange = exchange
+        self.connectionLoop = connectionLoop
+        self.chat = chat
+        self.fields = fields
+        let model = chat.pool.model
+        head = ForwardedHead(
+            id: answerID, model: model.name, systemFingerprint: model.fingerprint)
+        unfinished = Set(0..<chat.request.choiceCount)
+        let limits = exchange.limits
+        failover = ChoiceFailover(
+            limits: FailoverLimits(
+                retryLimit: limits.retryLimit, resumeLimit: 0, busyLimit: limits.retryLimit),
+            seed: ticket.number)
+    }
+
+    private var isStreaming: Bool { chat.request.isStreaming }
+
+    /// What the upstream counted; without that, an estimate: a token for each piece.
+    var usage: Usage { reportedUsage ?? Usage(completionTokens: outputPieces) }
+
+    var finishReasons: [FinishReason] { reasons }
+
+    // MARK: Dispatcher
+
+    func granted(_ worker: WorkerID, on link: PoolLink?) -> Bool {
+        guard case .upstream(let link)? = link, link.isUp else { return false }
+        guard let exchange, failover.granted() != nil else { return true }
+        self.worker = worker
+        exchange.choiceStarted(on: worker)
+        forget()
+        let call = UpstreamCall(
+            UpstreamCall.Request(
+                request: chat.forwarded, isStreaming: isStreaming,
+                choiceCount: chat.request.choiceCount, fields: fields),
+            over: link, receiver: self)
+        // It may have failed already.
+        if failover.state == .running { self.call = call }
+        return true
+    }
+
+    func refused(_ refusal: Refusal, retryAfterSeconds: Int) {
+        ended()?.choiceFailed(APIError(refusal, retryAfterSeconds: retryAfterSeconds))
+    }
+
+    func poolRetired() {
+        ended()?.poolRetired(isFresh: !hasOutput)
+    }
+
+    func retryDenied() {
+        guard failover.retryDenied() else { return }
+        ended()?.choiceFailed(lastFailure.apiError)
+    }
+
+    /// Its worker is being drained and its time there is over.
+    func move() {
+        guard let exchange, failover.state == .running else { return }
+        guard !(isStreaming && hasOutput) else {
+            return failed(.lost("it was drained"))
+        }
+        cancelCall()
+        guard case .requeue = failover.evicted(over: nil) else { return }
+        forget()
+        exchange.choiceMoved(isResumed: false)
+        connectionLoop.requeue(ticket, .retry, to: chat.pool)
+    }
+
+    // MARK: Upstream
+
+    func received(_ answer: ForwardedAnswer, isMultiLine: Bool) {
+        guard let exchange, failover.state == .running else { return }
+        if let usage = answer.usage { reportedUsage = usage }
+        outputPieces += answer.outputPieces
+        for finish in answer.finishes where unfinished.remove(finish.index) != nil {
+            reasons.append(FinishReason(chatName: finish.reason))
+        }
+        let includesUsage = !isStreaming || chat.request.includesUsage
+        if answer.isUsageOnly, !includesUsage { return }
+        if isStreaming { held.writeStaticString("data: ") }
+        answer.write(head, includesUsage: includesUsage, joinsLines: isMultiLine, into: &held)
+        if isStreaming { held.writeStaticString("\n\n") }
+        let isFirst = !hasOutput
+        guard hasOutput || answer.hasOutput || held.readableBytes > Self.heldBytesLimit else {
+            return
+        }
+        hasOutput = true
+        if isFirst {
+            connectionLoop.firstToken(
+                FirstToken(
+                    ticket: ticket,
+                    uncachedTokens: isStreaming ? chat.placement.promptTokens : nil),
+                of: chat.pool)
+        }
+        if isFirst || answer.hasOutput { exchange.progressed() }
+        guard isStreaming else { return }
+        sendHeld(to: exchange)
+    }
+
+    func finished() {
+        guard let exchange, failover.state == .running else { return }
+        if isStreaming { sendHeld(to: exchange) }
+        guard failover.finished() else { return }
+        call = nil
+        let whole = isStreaming ? nil : held
+        ended()?.forwardingFinished(whole: whole, reasons: reasons)
+    }
+
+    func failed(_ failure: UpstreamFailure) {
+        guard let exchange, failover.state == .running else { return }
+        connectionLoop.core.logger.debug(
+            "upstream failed",
+            metadata: ["worker": "\(worker?.number ?? 0)", "reason": "\(failure.reason)"])
+        if isStreaming, hasOutput {
+            lastFault = failure.fault
+            // Cut before it was whole, whatever the reason, unless it is the request's own.
+            let isOwn = failure.fault == .rejected
+            ended()?.choiceFailed(isOwn ? failure.apiError : UpstreamFailure.cut("").apiError)
+            return
+        }
+        switch failover.lost(failure.fault, over: nil) {
+        case .none: break
+        case .finish, .fail:
+            lastFault = failure.fault
+            end(failure)
+        case .retry(let retry):
+            call = nil
+            lastFailure = failure
+            forget()
+            exchange.choiceMoved(isResumed: false)
+            connectionLoop.retry(ticket, retry, after: failure.fault, in: chat.pool)
+        }
+    }
+
+    private func end(_ failure: UpstreamFailure) {
+        ended()?.choiceFailed(failure.apiError)
+    }
+
+    /// What the attempt before brought is not the next one's.
+    private func forget() {
+        held.clear()
+        hasOutput = false
+        unfinished = Set(0..<chat.request.choiceCount)
+        reasons = []
+        reportedUsage = nil
+        outputPieces = 0
+    }
+
+    private func sendHeld(to exchange: ChatExchange) {
+        guard held.readableBytes > 0 else { return }
+        exchange.forward(held)
+        held = ByteBuffer()
+        if !exchange.isWritable { wasPaused = true }
+        call?.setPaused(!exchange.isWritable)
+    }
+
+    // MARK: Client
+
+    /// The client reads again: the upstream may go on.
+    func clientReads() {
+        call?.setPaused(false)
+    }
+
+    /// Nobody waits for the answer any more.
+    func cancel() {
+        _ = ended()
+    }
+
+    func tick() {
+        call?.tick()
+    }
+
+    /// The request has run for as long as it may: a stream ends where it stands, with `length`.
+    func timeIsOver() {
+        guard let exchange else { return }
+        guard isStreaming, hasOutput else {
+            return end(.rejected(APIError(.deadlineExceeded, "The request's time is over.")))
+        }
+        var encoder = ChatStreamEncoder(
+            head: ChatResponseHead(
+                id: head.id, created: UnixClock.seconds(), model: head.model,
+                systemFingerprint: head.systemFingerprint,
+                serviceTier: chat.request.serviceTier ?? .standard),
+            choiceCount: chat.request.choiceCount)
+        for index in unfinished.sorted() {
+            encoder.writeFinish(.timeLimit, choice: index, into: &held)
+            reasons.append(.timeLimit)
+        }
+        sendHeld(to: exchange)
+        ended()?.forwardingFinished(whole: nil, reasons: reasons)
+    }
+
+    private func cancelCall() {
+        let cancelled = call
+        call = nil
+        cancelled?.cancel()
+    }
+
+    /// Ends the call if it has not ended, gives the ticket back and lets go of the exchange; nil
+    /// when that has happened before.
+    private func ended() -> ChatExchange? {
+        guard let exchange else { return nil }
+        if failover.end() { cancelCall() }
+        self.exchange = nil
+        let summary = RunSummary(timedTokens: wasPaused ? 0 : outputPieces)
+        connectionLoop.finish(ticket, summary, after: lastFault, of: chat.pool)
+        return exchange
+    }
+}
+
+extension FinishReason {
+    /// The nearest of ours to a chat completion's word; words that we have no like of are `stop`.
+    fileprivate init(chatName: String) {
+        self = chatName == "length" ? .maxTokens : .endOfSequence
+    }
+}
