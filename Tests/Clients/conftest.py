@@ -34,7 +34,8 @@ class Server:
             slots = arguments[arguments.index("--slots") + 1] if "--slots" in arguments else 16
             arguments = ("--context", str(min(32_768, 8_192 * int(slots))), *arguments)
         self.process = subprocess.Popen(
-            [binary, command, "--port", "0", "--admin-port", "0", "--model", model,
+            [binary, command, "--port", "0", "--admin-port", "0",
+             *(["--model", model] if model else []),
              "--data-dir", self.directory.name, *arguments],
             stdout=self.log, stderr=self.log)
         text = self.wait_for_log(r"listening")
