@@ -15,7 +15,10 @@ ERROR = json.dumps({"error": {"message": "No.", "type": "t", "param": "top_k", "
 def pair(launch_module):
     """A scripted server and the gateway before it."""
     upstream = ScriptedServer([])
-    yield upstream, front(launch_module, f"http://127.0.0.1:{upstream.port}").wait_ready()
+    # Nothing here is to be kept from the one upstream because of what it did before.
+    patient = ("--breaker-failures", "1024", "--retry-budget-percent", "1000")
+    yield upstream, front(launch_module, f"http://127.0.0.1:{upstream.port}",
+                          options=patient).wait_ready()
     upstream.close()
 
 
@@ -57,7 +60,7 @@ def test_the_request_is_the_clients(pair):
     answer(429), answer(503, fields=b"retry-after: 1\r\n"),
     answer(200, b"no JSON"), answer(200, b'{"choices":[]}'), b"HTTP/1.1 200 OK\r\n", b"garbage\r\n",
     answer(200, b"x", fields=b"content-encoding: gzip\r\n"), None,
-])
+], ids=[str(number) for number in range(18)])
 def test_what_fails_before_the_first_token_is_tried_again(pair, first):
     reply, requests = ask(pair, [first])
     assert is_whole(reply), reply.text
@@ -70,7 +73,7 @@ def test_what_fails_before_the_first_token_is_tried_again(pair, first):
     events(ROLE, chunk("Hi"), b'error: {"code":500}\n\n'),
     events(ROLE, chunk("Hi"), b'data: {"error":{"message":"out of memory"}}\n\n'),
     events(ROLE, chunk("Hi"), b"data: [DONE]\n", end=False),
-])
+], ids=[str(number) for number in range(6)])
 def test_what_fails_after_the_first_token_is_an_error_event(pair, rest):
     reply, requests = ask(pair, [rest])
     assert reply.status_code == 200 and requests == 1
@@ -138,3 +141,18 @@ def test_a_kept_connection_that_was_closed_costs_no_retry(pair, tmp_path):
                 "retri" in line]
 
     assert retries(gateway.admin("/metrics")[1]) == retries(before) != []
+
+
+def test_an_upstream_that_only_fails_is_left_alone(launch):
+    bad = ScriptedServer([answer(500)] * 100)
+    good = ScriptedServer([])
+    gateway = front(launch, *(f"http://127.0.0.1:{one.port}" for one in (bad, good)),
+                    options=("--breaker-failures", "2", "--breaker-open-seconds", "600",
+                             "--retry-budget-percent", "1000", "--policy", "round-robin"))
+    gateway.wait_ready()
+    gateway.wait_for_workers(2)
+    for _ in range(20):
+        assert is_whole(ask((good, gateway), [])[0])
+    assert len(bad.requests) == 2
+    bad.close()
+    good.close()
