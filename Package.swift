@@ -81,6 +81,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-protobuf.git", from: "1.39.0"),
         .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
+        .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.2"),
         .package(
             url: "https://github.com/HdrHistogram/hdrhistogram-swift.git", from: "0.2.0"),
     ],
@@ -89,9 +90,8 @@ let package = Package(
         .executableTarget(
             name: "switchyard",
             dependencies: [
-                "Gateway", "Worker", "Admission", "Routing", "HTTPTransport", "Scheduling",
-                "LlamaEngine",
-                arguments, log,
+                "Configuration", "Gateway", "Worker", "Admission", "Routing", "HTTPTransport",
+                "Scheduling", "LlamaEngine", arguments, log,
             ] + nio,
             swiftSettings: strict, linkerSettings: besideTheBinary),
         .executableTarget(
@@ -109,6 +109,14 @@ let package = Package(
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ] + nio,
             path: "loadtest/LoadGenerator", swiftSettings: strict),
+
+        // What programs are told: the only target that knows YAML.
+        library(
+            "Configuration",
+            [
+                "Gateway", "Admission", "Routing", "HTTPTransport", "InferenceTypes",
+                .product(name: "Yams", package: "Yams"),
+            ]),
 
         // Assemblies.
         library(
@@ -181,6 +189,7 @@ let package = Package(
             ]),
 
         // Tests.
+        tests("Configuration", ["Gateway", "HTTPTransport", "Routing"]),
         tests(
             "Gateway",
             [
@@ -222,7 +231,9 @@ let package = Package(
 
 // The sanitizer is for what calls C; nothing else is built then.
 if isSanitizing {
-    let programs = ["switchyard", "switchyard-load", "routing-benchmark", "Gateway", "Worker"]
+    let programs = [
+        "switchyard", "switchyard-load", "routing-benchmark", "Configuration", "Gateway", "Worker",
+    ]
     let tested = ["HTTPTransport", "Compression", "Tokenization", "LlamaEngine"]
     package.products = []
     package.targets.removeAll { target in

@@ -11,6 +11,6 @@ struct Switchyard: AsyncParsableCommand {
             ServeCommand.self, GatewayCommand.self, WorkerCommand.self, WorkersCommand.self,
             PoolsCommand.self, ModelsCommand.self, WhyCommand.self,
             ReloadCommand.self,
-            QuantizeCommand.self,
+            CheckConfigCommand.self, QuantizeCommand.self,
         ])
 }

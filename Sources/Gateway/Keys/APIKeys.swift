@@ -17,18 +17,17 @@ package struct APIKeys: Sendable {
         case tooShort(path: String, line: Int, minimumBytes: Int)
         case notASCII(path: String, line: Int)
 
-        package var description: String {
+        package var description: String { "--api-key-file: \(reason)" }
+
+        /// Without the flag: other settings name such files too.
+        package var reason: String {
             switch self {
-            case .unreadable(let path):
-                "--api-key-file: cannot read \(path)"
-            case .empty(let path):
-                "--api-key-file: \(path) has no key"
-            case .tooMany(let path, let limit):
-                "--api-key-file: \(path) has more than \(limit) keys"
+            case .unreadable(let path): "cannot read \(path)"
+            case .empty(let path): "\(path) has no key"
+            case .tooMany(let path, let limit): "\(path) has more than \(limit) keys"
             case .tooShort(let path, let line, let minimum):
-                "--api-key-file: \(path):\(line): a key has at least \(minimum) bytes"
-            case .notASCII(let path, let line):
-                "--api-key-file: \(path):\(line): keys are printable ASCII"
+                "\(path):\(line): a key has at least \(minimum) bytes"
+            case .notASCII(let path, let line): "\(path):\(line): keys are printable ASCII"
             }
         }
     }

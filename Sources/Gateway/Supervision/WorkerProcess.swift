@@ -38,6 +38,11 @@ final class WorkerProcess: Sendable {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: executable)
         process.arguments = arguments
+        // What the gateway was told by variables is not meant for its workers, whose flags have
+        // twins of the same names.
+        process.environment = ProcessInfo.processInfo.environment.filter {
+            !$0.key.hasPrefix("SWITCHYARD_")
+        }
         let lifeline = Pipe()
         let output = Pipe()
         process.standardInput = lifeline

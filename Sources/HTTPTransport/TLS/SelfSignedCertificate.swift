@@ -12,9 +12,7 @@ package enum SelfSignedCertificate {
     ///
     /// Waits for a process: call it at the program's start, not on an event loop.
     package static func files(in directory: String) throws(TLSError) -> TLSFiles {
-        let files = TLSFiles(
-            certificateChainPath: directory + "/self-signed.pem",
-            privateKeyPath: directory + "/self-signed.key")
+        let files = paths(in: directory)
         if isUsable(files) { return files }
         let manager = FileManager.default
         do {
@@ -49,6 +47,13 @@ package enum SelfSignedCertificate {
             }
         }
         return files
+    }
+
+    /// Where the pair of `directory` lies, or will.
+    package static func paths(in directory: String) -> TLSFiles {
+        TLSFiles(
+            certificateChainPath: directory + "/self-signed.pem",
+            privateKeyPath: directory + "/self-signed.key")
     }
 
     private static func isUsable(_ files: TLSFiles) -> Bool {

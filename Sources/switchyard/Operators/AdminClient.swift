@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Gateway
 import HTTPTransport
 import NIOCore
 import NIOPosix
@@ -14,14 +15,14 @@ struct AdminClient: ParsableArguments {
 
     /// The answer's body; an answer that is no success ends the program with what it says.
     func ask(_ method: String, _ path: String, body: [String: Any] = [:]) async throws -> Data {
-        guard let address = WorkerAddress(argument: admin) else {
+        guard let endpoint = HTTPEndpoint(text: admin) else {
             throw ValidationError("--admin \(admin): expected host:port")
         }
         var fields: HTTPFields = ["content-type": "application/json"]
         if let token = try token() { fields.append("authorization", "Bearer \(token)") }
         let bytes = body.isEmpty ? Data() : try JSONSerialization.data(withJSONObject: body)
         let head = HTTPRequestHead(method: method, authority: admin, path: path, fields: fields)
-        let (status, answer) = try await exchange(head, bytes, with: address.endpoint)
+        let (status, answer) = try await exchange(head, bytes, with: endpoint)
         guard status == 200 else {
             Output.error("switchyard: \(Self.message(answer) ?? "the gateway answered \(status)")")
             throw ExitCode.failure
