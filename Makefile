@@ -21,7 +21,7 @@ bootstrap:  ## install packages, libllama and the default model
 	@deploy/bootstrap.sh
 
 run: build  ## set everything up and serve the default model on 127.0.0.1:8080 (ARGUMENTS=…)
-	@$(ENVIRONMENT) && exec .build/release/switchyard serve --model "$$SWITCHYARD_MODEL" $(ARGUMENTS)
+	@$(ENVIRONMENT) && exec .build/release/switchyard serve --model "$$SWITCHYARD_DEFAULT_MODEL" $(ARGUMENTS)
 
 build: bootstrap  ## build the release programs
 	@$(ENVIRONMENT) && $(SWIFT_BUILD) -c release $(PROGRAMS)

@@ -260,7 +260,7 @@ write_environment() {
     cat >"$new" <<ENV
 export PKG_CONFIG_PATH=$prefix/lib/pkgconfig
 export SWITCHYARD_LLAMA_PREFIX=$prefix
-export SWITCHYARD_MODEL=$model
+export SWITCHYARD_DEFAULT_MODEL=$model
 export SWITCHYARD_TEST_MODEL=$model
 export SWITCHYARD_CLIENTS=$clients
 export SWIFT_LINK_FLAGS="-Xlinker -rpath -Xlinker $prefix/lib"

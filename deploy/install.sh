@@ -31,7 +31,7 @@ done
 for backend in "$SWITCHYARD_LLAMA_PREFIX"/lib/libggml-*.so; do
     [ -e "$backend" ] && place 0644 "$backend" "$target/lib/$(basename "$backend")"
 done
-model=$target/models/$(basename "$SWITCHYARD_MODEL")
-[ -e "$model" ] || place 0644 "$SWITCHYARD_MODEL" "$model"
+model=$target/models/$(basename "$SWITCHYARD_DEFAULT_MODEL")
+[ -e "$model" ] || place 0644 "$SWITCHYARD_DEFAULT_MODEL" "$model"
 for file in LICENSE NOTICE README.md; do place 0644 "$file" "$target/$file"; done
 echo "installed into $target: $("$target/bin/switchyard" --version 2>/dev/null || true)"

@@ -38,7 +38,7 @@ while [ $# -gt 0 ]; do
     shift
 done
 
-model=${SWITCHYARD_MODEL:?source .build-env first, or run make bench}
+model=${SWITCHYARD_DEFAULT_MODEL:?source .build-env first, or run make bench}
 peers=${SWITCHYARD_LLAMA_PREFIX:?}/bin
 switchyard=$bin/switchyard
 load=$bin/switchyard-load
