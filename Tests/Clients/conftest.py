@@ -20,6 +20,10 @@ BINARY = os.environ.get("SWITCHYARD_BINARY", ".build/release/switchyard")
 MODEL = os.environ["SWITCHYARD_TEST_MODEL"]
 START_LIMIT_SECONDS = 120
 
+# Servers are told by flags alone: variables of whoever runs the tests are settings too.
+for name in ("MODEL", "PORT", "ADMIN_PORT", "HOST", "CONFIG"):
+    os.environ.pop(f"SWITCHYARD_{name}", None)
+
 
 class Server:
     """A `switchyard serve` (or `gateway`) process on ports of the system's choice."""
