@@ -87,6 +87,7 @@ struct GatewayMetrics: Sendable {
             "Whether the last reload, or the start, put its configuration in force (1 or 0).")
         reloadSucceeded.set(1)
         registerFleet(status)
+        registerPools(status)
         registerWorkers(status)
         if let accessLog {
             registry.gauge(

@@ -45,6 +45,7 @@ extension GatewayConfiguration {
             ("loops", connectionLoops == old.connectionLoops),
             ("tokenizer-threads", preparationThreads == old.preparationThreads),
             ("access-log", accessLogPath == old.accessLogPath),
+            ("decision-limit", decisionLimit == old.decisionLimit),
             ("body-limit", limits.bodyLimitBytes == old.limits.bodyLimitBytes),
         ]
         return pairs.filter { !$0.1 }.map(\.0)

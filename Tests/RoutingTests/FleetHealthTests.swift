@@ -51,6 +51,19 @@ private struct Subject {
         #expect(subject.health.nextDue == seconds(14))
     }
 
+    @Test func newLimitsHoldForBreakersThatAreThere() {
+        var subject = Subject()
+        for time in 0..<4 { subject.end(subject.place(), .failed, at: Double(time)) }
+        subject.health.reconfigure(
+            breaker: BreakerConfiguration(
+                failureLimit: 2, windowNanoseconds: 30_000_000_000, openNanoseconds: 1_000_000_000),
+            retryBudgetPercent: 0)
+        subject.health.checkInvariants(subject.fleet)
+        #expect(subject.state == .closed && subject.health.budget.percent == 0)
+        subject.end(subject.place(), .failed, at: 4)
+        #expect(subject.state == .open && subject.health.nextDue == seconds(5))
+    }
+
     @Test func oldFailuresAreForgotten() {
         var subject = Subject()
         for time in 0..<20 { subject.end(subject.place(), .failed, at: Double(time) * 7.5) }

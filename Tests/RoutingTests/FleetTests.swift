@@ -46,6 +46,21 @@ private func fleet(_ slots: [Int], ahead: Int = 0) -> Fleet {
         #expect(fleet.place(ticket(4), by: .leastLoad) == worker(0))
     }
 
+    @Test func howManyMayWaitCanChange() {
+        var fleet = fleet([1], ahead: 0)
+        _ = fleet.place(ticket(0), by: .leastLoad)
+        #expect(!fleet.hasRoom)
+        fleet.setAheadLimit(1)
+        #expect(fleet.place(ticket(1), by: .leastLoad) == worker(0))
+        fleet.setAheadLimit(0)
+        fleet.checkInvariants()
+        _ = fleet.release(ticket(0))
+        #expect(!fleet.hasRoom)
+        _ = fleet.release(ticket(1))
+        #expect(fleet.hasRoom)
+        fleet.checkInvariants()
+    }
+
     @Test func skipsWorkersThatAreNotReadyOrDraining() {
         var fleet = fleet([1, 1, 1])
         fleet.setReady(worker(0), false)

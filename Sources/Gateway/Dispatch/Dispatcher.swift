@@ -44,10 +44,10 @@ final class Dispatcher {
     }
 
     let loop: any EventLoop
-    private let loops: [ConnectionLoopHandle]
+    let loops: [ConnectionLoopHandle]
     let clock: @Sendable () -> Instant
     let pool: Pool
-    private let numbers: WorkerNumbers
+    let numbers: WorkerNumbers
     private var policy: RoutingPolicy
     let status: FleetStatus
     let logger: Logger
@@ -55,13 +55,13 @@ final class Dispatcher {
     var queue: AdmissionQueue
     var fleet: Fleet
     var health: FleetHealth
-    private var rate = ServiceRate()
+    var rate = ServiceRate()
     var tickets: [TicketID: DispatchTicket] = [:]
     var decisions: DecisionLog
-    private var rates = RateBook()
+    var rates = RateBook()
     /// Whose rates are looked at next although nothing was heard of them.
-    private var rateTurn = 0
-    private var workerOrder: [WorkerID] = []
+    var rateTurn = 0
+    var workerOrder: [WorkerID] = []
     /// Of the tickets in `queue`.
     private var queued = QueuedWork()
     var workers: [WorkerID: WorkerEntry] = [:]
@@ -72,7 +72,7 @@ final class Dispatcher {
     var delayedRetries = 0
     var isPublishingWorkers = false
     /// Workers with a `drain`.
-    private var draining: Set<WorkerID> = []
+    var draining: Set<WorkerID> = []
     /// Ready workers that are not being drained.
     private var takingWorkers = 0
     var outbox: [[DispatchEvent]]
@@ -209,153 +209,6 @@ final class Dispatcher {
         queue.drain()
     }
 
-    // MARK: Workers
-
-    func addWorker(_ endpoint: HTTPEndpoint, weight: Double = 1) -> WorkerID {
-        let id = numbers.next()
-        workers[id] = WorkerEntry(endpoint: endpoint, linked: loops.map { _ in false })
-        // The slots are known once the first link has asked the worker.
-        fleet.add(id, slots: 1, weight: weight, rates: rates.pool)
-        workerOrder.append(id)
-        health.add(id)
-        broadcast(.workerAdded(id, endpoint))
-        settle()
-        return id
-    }
-
-    /// What runs there goes on elsewhere.
-    func removeWorker(_ id: WorkerID) {
-        guard let entry = workers.removeValue(forKey: id) else { return }
-        entry.drain?.deadline.cancel()
-        entry.drain?.whenDone?()
-        draining.remove(id)
-        fleet.remove(id)
-        rates.remove(id)
-        workerOrder.removeAll { $0 == id }
-        health.remove(id)
-        readinessChanged()
-        broadcast(.workerRemoved(id))
-        settle()
-    }
-
-    func removeAllWorkers() {
-        for id in workers.keys.sorted() { removeWorker(id) }
-    }
-
-    /// No new requests from now on; what runs has until the deadline and then goes on elsewhere.
-    /// `whenDone` is called when nothing runs there any more. False when there is no such worker,
-    /// or somebody waits for its end already.
-    func drainWorker(
-        _ id: WorkerID, seconds: Int, whenDone: (@Sendable () -> Void)? = nil
-    ) -> Bool {
-        guard let entry = workers[id], entry.drain?.whenDone == nil else { return false }
-        entry.drain?.deadline.cancel()
-        let bound = NIOLoopBound(self, eventLoop: loop)
-        let deadline = loop.scheduleTask(in: .seconds(Int64(seconds))) {
-            bound.value.evict(id)
-        }
-        workers[id]?.drain = Drain(deadline: deadline, whenDone: whenDone)
-        draining.insert(id)
-        fleet.setDraining(id, true)
-        logger.notice(
-            "worker drains", metadata: ["worker": "\(id.number)", "seconds": "\(seconds)"])
-        readinessChanged()
-        settle()
-        return true
-    }
-
-    /// The worker gets requests again. False when there is no such worker, or it drains because it
-    /// is about to end.
-    func undrainWorker(_ id: WorkerID) -> Bool {
-        guard let entry = workers[id], entry.drain?.whenDone == nil else { return false }
-        entry.drain?.deadline.cancel()
-        workers[id]?.drain = nil
-        draining.remove(id)
-        fleet.setDraining(id, false)
-        readinessChanged()
-        place(now: clock())
-        settle()
-        return true
-    }
-
-    private func evict(_ id: WorkerID) {
-        guard workers[id]?.drain != nil else { return }
-        broadcast(.workerEvicted(id))
-        settle()
-    }
-
-    private func completeDrains() {
-        guard !draining.isEmpty else { return }
-        for id in draining.sorted() where fleet.worker(id)?.inFlight == 0 {
-            guard let done = workers[id]?.drain?.whenDone else { continue }
-            workers[id]?.drain?.whenDone = nil
-            done()
-        }
-    }
-
-    /// Nil when there is no such worker.
-    func endpoint(of id: WorkerID) -> HTTPEndpoint? { workers[id]?.endpoint }
-
-    /// How much of the work it takes from now on. False when there is no such worker.
-    func setWeight(_ id: WorkerID, _ weight: Double) -> Bool {
-        fleet.setWeight(id, weight)
-        return workers[id] != nil
-    }
-
-    /// All workers, by id.
-    func workerList() -> [WorkerStatus] {
-        list(fleet.workers)
-    }
-
-    func list(_ listed: [Fleet.Worker]) -> [WorkerStatus] {
-        listed.map { worker in
-            let entry = workers[worker.id]
-            let state: WorkerStatus.State =
-                if entry?.drain != nil {
-                    worker.inFlight == 0 ? .drained : .draining
-                } else if worker.isReady {
-                    .ready
-                } else {
-                    entry?.wasEverReady == true ? .lost : .connecting
-                }
-            return WorkerStatus(
-                id: worker.id.number, pool: pool.name, endpoint: entry?.endpoint.text ?? "",
-                state: state, breaker: .init(health.state(of: worker.id)), slots: worker.slots,
-                inFlight: worker.inFlight, otherInFlight: worker.otherLoad.sequences,
-                weight: worker.weight)
-        }
-    }
-
-    func report(_ report: LinkReport, of id: WorkerID, from loop: Int) {
-        guard let entry = workers[id] else { return }
-        let wasReady = entry.isReady
-        switch report {
-        case .up(let slots, let started):
-            if entry.wasEverReady, !wasReady, !entry.isSameProcess(startedAt: started) {
-                fleet.clearPrefixes(of: id)
-            }
-            workers[id]?.started = started
-            workers[id]?.linked[loop] = true
-            fleet.setReady(id, workers[id]?.isReady ?? false, slots: slots)
-        case .down:
-            workers[id]?.linked[loop] = false
-            if wasReady { workers[id]?.lost = clock() }
-            fleet.setReady(id, false)
-            forgetReports(of: id)
-        }
-        let isReady = workers[id]?.isReady ?? false
-        if isReady { workers[id]?.wasEverReady = true }
-        if wasReady != isReady {
-            if isReady { health.becameReady(id) }
-            logger.info(
-                isReady ? "worker ready" : "worker lost",
-                metadata: ["worker": "\(id.number)", "endpoint": "\(entry.endpoint)"])
-            readinessChanged()
-        }
-        place(now: clock())
-        settle()
-    }
-
     func readinessChanged() {
         takingWorkers = fleet.workers.count {
             $0.isReady && !$0.isDraining && health.state(of: $0.id) != .open
@@ -369,9 +222,13 @@ final class Dispatcher {
     // MARK: The pool's life
 
     /// What a reload may change while requests run.
-    func reconfigure(admission: AdmissionConfiguration, policy: RoutingPolicy) {
-        queue.configuration = admission
-        self.policy = policy
+    func reconfigure(_ configuration: GatewayConfiguration, _ settings: PoolSettings) {
+        queue.configuration = configuration.admission
+        policy = settings.policy
+        fleet.setAheadLimit(settings.aheadLimitTickets)
+        health.reconfigure(
+            breaker: configuration.breaker, retryBudgetPercent: configuration.retryBudgetPercent)
+        place(now: clock())
         settle()
     }
 
@@ -472,7 +329,7 @@ final class Dispatcher {
                 ticket, refusal, retryAfterSeconds: rate.retryAfterSeconds(waiting: queue.count)))
     }
 
-    private func broadcast(_ event: DispatchEvent) {
+    func broadcast(_ event: DispatchEvent) {
         for index in outbox.indices { outbox[index].append(event) }
     }
 
@@ -501,7 +358,7 @@ final class Dispatcher {
         guard !isRetired else { return }
         status.publish(
             FleetStatus.Numbers(
-                waiting: queue.count + delayedRetries, inFlight: fleet.inFlight,
+                pool: pool.name, waiting: queue.count + delayedRetries, inFlight: fleet.inFlight,
                 readyWorkers: takingWorkers, readySlots: fleet.readySlots, workers: fleet.count,
                 queuedSecondsPerSlot: queuedSecondsPerSlot), of: pool.number)
     }
@@ -521,34 +378,6 @@ final class Dispatcher {
         settle()
     }
 
-    // MARK: Rates
-
-    private func learn(from run: DispatchTicket.Run, _ summary: RunSummary, now: Instant) {
-        rates.held(seconds: Self.seconds(from: run.placed, to: now), now: now)
-        guard let first = run.first, summary.timedTokens >= RateBook.tokensMin,
-            let load = fleet.worker(run.worker)?.totalLoad
-        else { return }
-        rates.decoded(
-            run.worker,
-            secondsPerToken: Self.seconds(from: first.time, to: now)
-                / Double(summary.timedTokens - 1),
-            load: .mean(first.load, load), now: now)
-        ratesChanged(run.worker, now: now)
-    }
-
-    /// Also looks at one other worker in turn: what is known of those that get nothing fades.
-    private func ratesChanged(_ worker: WorkerID, now: Instant) {
-        fleet.setRates(worker, rates.rates(of: worker, now: now))
-        guard !workerOrder.isEmpty else { return }
-        rateTurn = (rateTurn + 1) % workerOrder.count
-        let other = workerOrder[rateTurn]
-        fleet.setRates(other, rates.rates(of: other, now: now))
-    }
-
-    private static func seconds(from start: Instant, to end: Instant) -> Double {
-        Double(max(0, end.nanoseconds(since: start))) / 1e9
-    }
-
     // MARK: Why
 
     /// What is still known of how the request's choices were placed, and how many of them wait now.
@@ -556,45 +385,5 @@ final class Dispatcher {
         // A sum over all tickets; on demand of an operator only.
         let waiting = tickets.values.count { $0.requestID == requestID && $0.run == nil }
         return (decisions.decisions(of: requestID), waiting)
-    }
-}
-
-/// The dispatcher as other threads see it: fire and forget.
-struct DispatcherHandle: Sendable {
-    private let loop: any EventLoop
-    private let dispatcher: NIOLoopBoundBox<Dispatcher?>
-
-    init(loop: any EventLoop) {
-        self.loop = loop
-        self.dispatcher = NIOLoopBoundBox.makeEmptyBox(valueType: Dispatcher.self, eventLoop: loop)
-    }
-
-    /// Called once, before anything else: the dispatcher is made on its loop.
-    func install(_ make: @escaping @Sendable () -> Dispatcher) {
-        loop.execute { dispatcher.value = make() }
-    }
-
-    /// Runs on the dispatcher's loop, in order of the calls from one thread.
-    func perform(_ operation: @escaping @Sendable (Dispatcher) -> Void) {
-        loop.execute {
-            guard let dispatcher = dispatcher.value else { return }
-            operation(dispatcher)
-        }
-    }
-
-    /// Control path only: returns when everything that was put on the loop before has been done.
-    func settle() async {
-        // Fails only on a loop that has ended, where nothing is left to be done.
-        try? await loop.submit {}.get()
-    }
-
-    /// Control path only: awaits the operation's answer.
-    func ask<Answer: Sendable>(
-        _ operation: @escaping @Sendable (Dispatcher) -> Answer
-    ) async throws -> Answer {
-        try await loop.submit {
-            guard let dispatcher = dispatcher.value else { throw CancellationError() }
-            return operation(dispatcher)
-        }.get()
     }
 }

@@ -7,6 +7,8 @@ import Synchronization
 /// operation, read a few times a second.
 final class FleetStatus: Sendable {
     struct Numbers: Sendable {
+        /// The pool's name; empty for a sum.
+        var pool = ""
         var waiting = 0
         var inFlight = 0
         var readyWorkers = 0
@@ -17,6 +19,7 @@ final class FleetStatus: Sendable {
 
         static func + (left: Numbers, right: Numbers) -> Numbers {
             Numbers(
+                pool: left.pool == right.pool ? left.pool : "",
                 waiting: left.waiting + right.waiting, inFlight: left.inFlight + right.inFlight,
                 readyWorkers: left.readyWorkers + right.readyWorkers,
                 readySlots: left.readySlots + right.readySlots,
@@ -51,6 +54,12 @@ final class FleetStatus: Sendable {
 
         /// A sum does not depend on the order.
         var total: Numbers { pools.values.reduce(Numbers(), +) }
+
+        /// By name; what a pool's earlier life still has is added to the present one's.
+        var byName: [Numbers] {
+            Dictionary(grouping: pools.values, by: \.pool).sorted { $0.key < $1.key }
+                .map { name, lives in lives.reduce(Numbers(pool: name), +) }
+        }
     }
 
     private let state = Mutex(State())
@@ -70,6 +79,9 @@ final class FleetStatus: Sendable {
             $0.workers[pool] = nil
         }
     }
+
+    /// Each pool's, by name.
+    var pools: [Numbers] { state.withLock { $0.byName } }
 
     func numbers(of pool: Int) -> Numbers { state.withLock { $0.pools[pool] ?? Numbers() } }
 

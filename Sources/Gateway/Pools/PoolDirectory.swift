@@ -170,8 +170,8 @@ actor PoolDirectory {
         guard let entry = entries[number] else { return }
         entries[number]?.settings = plan.settings
         entries[number]?.model = plan.model
-        let (admission, policy) = (configuration.admission, plan.settings.policy)
-        entry.pool.dispatcher.perform { $0.reconfigure(admission: admission, policy: policy) }
+        let (configuration, settings) = (configuration, plan.settings)
+        entry.pool.dispatcher.perform { $0.reconfigure(configuration, settings) }
         entry.pool.credentials.replace(plan.credentials)
         if let upstream = plan.upstream { entry.pool.upstream?.replace(upstream) }
         entry.discovered.follow(plan.settings)

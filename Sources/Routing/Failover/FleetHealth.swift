@@ -16,7 +16,7 @@ package struct FleetHealth: Sendable {
         var isLossCounted = false
     }
 
-    private let breakerConfiguration: BreakerConfiguration
+    private var breakerConfiguration: BreakerConfiguration
     private let backoff: Backoff
     /// Looked up only, never iterated.
     private var entries: [WorkerID: Entry] = [:]
@@ -37,6 +37,14 @@ package struct FleetHealth: Sendable {
         breakerConfiguration = breaker
         self.backoff = backoff
         budget = RetryBudget(percent: retryBudgetPercent, now: now)
+    }
+
+    /// New settings, for breakers that are there as well; one that is open stays so for as long as
+    /// it was to.
+    package mutating func reconfigure(breaker: BreakerConfiguration, retryBudgetPercent: Int) {
+        breakerConfiguration = breaker
+        budget.percent = retryBudgetPercent
+        for id in entries.keys { entries[id]?.breaker.reconfigure(breaker) }
     }
 
     // MARK: Workers

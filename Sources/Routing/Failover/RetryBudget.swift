@@ -5,7 +5,7 @@ package import InferenceTypes
 /// to their load and not a multiple of it. Owned by `FleetHealth`.
 package struct RetryBudget: Hashable, Sendable {
     /// Retries in percent of requests; 0: none at all.
-    package let percent: Int
+    package var percent: Int
     /// Retries per second that are allowed without any requests.
     package static let floorPerSecond = 2
     package static let windowSeconds = 10

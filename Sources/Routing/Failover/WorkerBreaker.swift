@@ -18,7 +18,7 @@ package struct WorkerBreaker: Hashable, Sendable {
         case open
     }
 
-    private let configuration: BreakerConfiguration
+    private var configuration: BreakerConfiguration
     private let backoff: Backoff
     private let seed: UInt64
     package private(set) var state = State.closed
@@ -35,6 +35,12 @@ package struct WorkerBreaker: Hashable, Sendable {
         self.configuration = configuration
         self.backoff = backoff
         self.seed = seed
+    }
+
+    /// New limits. Failures that would open the breaker by now have been forgiven.
+    package mutating func reconfigure(_ configuration: BreakerConfiguration) {
+        self.configuration = configuration
+        failures = Array(failures.suffix(configuration.failureLimit - 1))
     }
 
     /// Whether the worker may get a request now.

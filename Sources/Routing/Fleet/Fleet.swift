@@ -13,7 +13,7 @@ package struct Fleet: Sendable {
         var load: WorkerLoad
     }
 
-    package let configuration: RoutingConfiguration
+    package private(set) var configuration: RoutingConfiguration
     /// A table with free rows; a worker keeps its row.
     var rows: [Worker] = []
     private var freeRows: [Int] = []
@@ -91,6 +91,13 @@ package struct Fleet: Sendable {
             $0.isReady = isReady
             if let slots { $0.slots = slots }
         }
+    }
+
+    /// How many tickets may wait inside each worker, from now on.
+    package mutating func setAheadLimit(_ tickets: Int) {
+        precondition(tickets >= 0, "aheadLimitTickets: \(tickets)")
+        configuration.aheadLimitTickets = tickets
+        for row in rows.indices { update(row) { _ in } }
     }
 
     package mutating func setDraining(_ id: WorkerID, _ isDraining: Bool) {
