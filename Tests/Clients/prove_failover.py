@@ -16,7 +16,8 @@ import time
 
 import pytest
 from conftest import BINARY, body
-from test_failover import SIMULATED, Link, Worker, read
+from test_failover import (SIMULATED, Link, Worker, read,
+                           test_a_death_at_every_token_under_a_grammar as die_under_a_grammar)
 from test_workers import listed, wait_listed, workers
 
 LOAD = os.path.join(os.path.dirname(BINARY), "switchyard-load")
@@ -193,6 +194,10 @@ def test_scaling_and_a_rolling_restart_under_load(launch, capsys):
             print(f"\n{title}: {seen['succeeded']} streams, {seen['failed']} failed, gaps between "
                   f"tokens p50 {gaps['p50']:.1f}, p99 {gaps['p99']:.1f}, max {gaps['max']:.0f} ms")
         assert seen["failed"] == 0 and seen["succeeded"] > 100
+
+
+def test_every_token_under_a_grammar(launch):
+    die_under_a_grammar(launch, first=0, step=1)
 
 
 def test_real(launch, capsys):
