@@ -150,7 +150,7 @@ def test_an_address_others_can_reach_needs_keys(launch):
     try:
         launch("--host", "0.0.0.0")
     except AssertionError as error:
-        assert "--api-key-file" in str(error)
+        assert "api-key-file" in str(error)
     else:
         raise AssertionError("listens everywhere without keys")
 
