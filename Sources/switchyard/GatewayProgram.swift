@@ -19,7 +19,7 @@ enum GatewayProgram {
         do {
             gateway = try await Gateway.start(configuration, source: source, logger: logger)
         } catch {
-            write("switchyard: cannot start: \(error)", to: .standardError)
+            Output.error("switchyard: cannot start: \(error)")
             throw ExitCode.software
         }
         logger.info(
@@ -39,7 +39,7 @@ enum GatewayProgram {
         do {
             try await gateway.superviseWorkers()
         } catch {
-            write("switchyard: \(error)", to: .standardError)
+            Output.error("switchyard: \(error)")
             await gateway.stop()
             throw ExitCode.software
         }
@@ -72,11 +72,6 @@ enum GatewayProgram {
             ready: curl -N http://\(configuration.host):\(gateway.port)/v1/chat/completions\
             \(key) -H 'content-type: application/json' -d '\(body)'
             """
-        write(line, to: .standardOutput)
-    }
-
-    /// Unbuffered, as whoever reads it waits for it.
-    private static func write(_ line: String, to handle: FileHandle) {
-        handle.write(Data("\(line)\n".utf8))
+        Output.line(line)
     }
 }

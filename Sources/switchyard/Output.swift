@@ -1,12 +1,13 @@
 import Foundation
 
 /// Lines for the person or program that started the process. Unbuffered, as they are waited for.
+/// Where nobody reads them any more they are dropped: that is no reason to end.
 enum Output {
     static func line(_ text: String) {
-        FileHandle.standardOutput.write(Data("\(text)\n".utf8))
+        try? FileHandle.standardOutput.write(contentsOf: Data("\(text)\n".utf8))
     }
 
     static func error(_ text: String) {
-        FileHandle.standardError.write(Data("\(text)\n".utf8))
+        try? FileHandle.standardError.write(contentsOf: Data("\(text)\n".utf8))
     }
 }

@@ -10,6 +10,7 @@ import time
 import httpx
 import pytest
 from conftest import BINARY, MODEL, body
+from gguf_file import GGUF
 from test_failover import SIMULATED, many, read
 
 FAST = (*SIMULATED, "--worker-argument=--step-time", "--worker-argument=2000")
@@ -137,17 +138,28 @@ def test_a_swap_that_cannot_start_changes_nothing(launch, tmp_path):
     broken.write_bytes(b"GGUF nonsense")
     done = operate(server, "models", "swap", "default", str(broken), check=False)
     assert done.returncode == 1 and "broken.gguf" in done.stderr
-    # The gateway can read this one, a worker cannot: its tensors are missing.
-    with open(MODEL, "rb") as whole:
-        head = whole.read(4 << 20)
-    cut = tmp_path / "cut.gguf"
-    cut.write_bytes(head)
-    done = operate(server, "models", "swap", "default", str(cut), check=False)
-    if done.returncode == 0:
-        server.wait_for_log("pool cannot start")
-        wait_pools(server, lambda found: len(found) == 1)
-    assert [one["path"] for one in pools(server)] == [MODEL]
+    # The gateway can read this one, a worker cannot: it has a vocabulary and no tensors.
+    hollow = GGUF(MODEL).write(str(tmp_path / "hollow.gguf"), tensors=False)
+    operate(server, "models", "split", "either", "smollm2:1")
+    operate(server, "models", "swap", "default", hollow, "--name", "next")
+    server.wait_for_log("pool cannot start")
+    found = wait_pools(server, lambda found: len(found) == 1)
+    assert (found[0]["path"], found[0]["model"], found[0]["state"]) == (MODEL, "smollm2", "ready")
+    assert ask(server, "either")["model"] == "smollm2"
+    # The configuration is usable again: another change goes through.
+    operate(server, "models", "split", "either", "smollm2:2")
     assert ask(server, "smollm2")["choices"][0]["message"]["content"]
+
+
+def test_a_model_that_cannot_start_is_withdrawn(launch, copy):
+    server = launch(*FAST).wait_ready()
+    operate(server, "models", "load", "bad", copy, "--worker-argument=--nonsense")
+    server.wait_for_log("pool cannot start")
+    wait_pools(server, lambda found: [one["name"] for one in found] == ["default"])
+    assert [one["id"] for one in httpx.get(f"{server.url}/v1/models").json()["data"]] == ["smollm2"]
+    assert ask(server, "smollm2")["model"] == "smollm2"
+    operate(server, "models", "load", "good", copy)
+    wait_pools(server, lambda found: [one["state"] for one in found] == ["ready"] * 2)
 
 
 def test_models_are_loaded_split_and_unloaded(launch, copy):

@@ -54,6 +54,30 @@ struct ConfigurationChangeTests {
         #expect(next.problems.isEmpty)
     }
 
+    @Test func aSwapThatFailedIsUndone() throws {
+        var next = configuration()
+        next.setSplit(ModelSplit(name: "s", shares: [.init(model: "v1", weight: 1)]))
+        let before = next
+        try next.swap(pool: "default", path: "/v2.gguf", model: "v2")
+        next.restore(before.pools[0], before.models[0])
+        #expect(next.models == before.models && next.pools == before.pools)
+        #expect(next.splits == before.splits && next.problems.isEmpty)
+    }
+
+    @Test func aPoolThatCouldNotStartLeavesNothing() throws {
+        var next = configuration()
+        try next.load(ModelSettings(name: "v2", path: "/v2.gguf"), workers: 1, arguments: nil)
+        next.setSplit(
+            ModelSplit(
+                name: "both",
+                shares: [.init(model: "v1", weight: 9), .init(model: "v2", weight: 1)]
+            ))
+        next.setSplit(ModelSplit(name: "only", shares: [.init(model: "v2", weight: 1)]))
+        next.withdraw(pool: "v2")
+        #expect(next.models.map(\.name) == ["v1"] && next.pools.map(\.name) == ["default"])
+        #expect(next.splits.map(\.name) == ["both"] && next.problems.isEmpty)
+    }
+
     @Test func whatIsLoadedCanBeUnloadedButNotTheLast() throws {
         var next = configuration()
         try next.load(ModelSettings(name: "v2", path: "/v2.gguf"), workers: 1, arguments: nil)

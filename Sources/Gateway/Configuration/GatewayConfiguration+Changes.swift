@@ -11,15 +11,40 @@ extension GatewayConfiguration {
             throw APIError(.invalidValue, "The workers of that pool have their own model.")
         }
         models[place].path = path
-        guard let model, model != models[place].name else { return }
-        for split in splits.indices {
-            for share in splits[split].shares.indices
-            where splits[split].shares[share].model == models[place].name {
-                splits[split].shares[share].model = model
-            }
-        }
+        guard let model else { return }
+        renameShares(of: models[place].name, to: model)
         models[place].name = model
         pools[pool].model = model
+    }
+
+    /// A pool is what it was before a change that could not be carried out.
+    mutating func restore(_ settings: PoolSettings, _ model: ModelSettings) {
+        guard let pool = pools.firstIndex(where: { $0.name == settings.name }),
+            let place = models.firstIndex(where: { $0.name == pools[pool].model })
+        else { return }
+        renameShares(of: models[place].name, to: model.name)
+        pools[pool] = settings
+        models[place] = model
+    }
+
+    /// A pool that could not start is gone, with its model and what splits had of it.
+    mutating func withdraw(pool name: String) {
+        guard let pool = pools.firstIndex(where: { $0.name == name }) else { return }
+        let model = pools.remove(at: pool).model
+        models.removeAll { $0.name == model }
+        for split in splits.indices {
+            splits[split].shares.removeAll { $0.model == model }
+        }
+        splits.removeAll { $0.shares.isEmpty }
+    }
+
+    private mutating func renameShares(of model: String, to name: String) {
+        for split in splits.indices {
+            for share in splits[split].shares.indices
+            where splits[split].shares[share].model == model {
+                splits[split].shares[share].model = name
+            }
+        }
     }
 
     /// Another model, with processes of its own that are started as those of the first pool are.

@@ -34,7 +34,8 @@ actor PoolDirectory {
     private var isStopping = false
     /// Of `run`, until it returns.
     private var running: CheckedContinuation<Void, any Error>?
-    private var firstFailure: (any Error)?
+    /// Pools start their processes: `run` was called.
+    private var isRunning = false
 
     init(
         core: GatewayCore, configuration: GatewayConfiguration, loops: [ConnectionLoopHandle],
@@ -156,12 +157,16 @@ actor PoolDirectory {
         for worker in registered {
             handle.perform { _ = $0.addWorker(worker.endpoint, weight: worker.weight) }
         }
-        guard let supervised else { return }
+        if isRunning { supervise(number, isFirst: false) }
+    }
+
+    private func supervise(_ number: Int, isFirst: Bool) {
+        guard let supervised = entries[number]?.supervised else { return }
         Task {
             do {
                 try await supervised.run()
             } catch {
-                await self.couldNotStart(number, error)
+                couldNotStart(number, isFirst: isFirst, error)
             }
         }
     }
@@ -191,39 +196,32 @@ actor PoolDirectory {
         }
     }
 
-    /// None of its workers can start. A first pool's end is the gateway's; a later one is given up
-    /// for the one that it should have followed.
-    private func couldNotStart(_ number: Int, _ error: any Error) async {
+    /// None of its workers can start. The end of a pool that the gateway began with is the
+    /// gateway's; a later one is given up, for the one that it should have followed if there is
+    /// one.
+    private func couldNotStart(_ number: Int, isFirst: Bool, _ error: any Error) {
         guard let entry = entries[number], !isStopping else { return }
         core.logger.error(
             "pool cannot start", metadata: ["pool": "\(entry.pool.name)", "error": "\(error)"])
-        let older = sortedEntries.last { other, candidate in
-            candidate.pool.name == entry.pool.name && other < number && !candidate.isRetiring
+        let others = sortedEntries.filter { other, candidate in
+            candidate.pool.name == entry.pool.name && other != number && !candidate.isRetiring
         }
-        guard let older else {
-            if let running {
-                self.running = nil
-                running.resume(throwing: error)
-            } else if firstFailure == nil {
-                firstFailure = error
-            }
+        let isNewest = others.allSatisfy { $0.number < number }
+        if isFirst, others.isEmpty {
+            running?.resume(throwing: error)
+            running = nil
             return
         }
-        restore(older.entry)
+        // The configuration names what is served, unless a later life will follow it.
+        if isNewest {
+            if let older = others.last?.entry {
+                configuration.restore(older.settings, older.model)
+            } else {
+                configuration.withdraw(pool: entry.pool.name)
+            }
+        }
         retire(number)
         publish()
-    }
-
-    /// The configuration names what is served again.
-    private func restore(_ entry: PoolEntry) {
-        guard
-            let place = configuration.pools.firstIndex(where: { $0.name == entry.pool.name }),
-            let model = configuration.models.firstIndex(where: {
-                $0.name == configuration.pools[place].model
-            })
-        else { return }
-        configuration.pools[place] = entry.settings
-        configuration.models[model] = entry.model
     }
 
     private func retire(_ number: Int) {
@@ -248,11 +246,13 @@ actor PoolDirectory {
         entries[number] = nil
     }
 
-    /// Returns after `stop`. Throws when a first pool cannot start at all; the others are to be
-    /// stopped then. To be called once.
+    /// Starts the processes of the pools there are, and of later ones as they come. Returns after
+    /// `stop`. Throws when one of the first pools cannot start at all; the others are to be stopped
+    /// then. To be called once.
     func run() async throws {
-        if let firstFailure { throw firstFailure }
         guard !isStopping else { return }
+        isRunning = true
+        for number in entries.keys.sorted() { supervise(number, isFirst: true) }
         try await withCheckedThrowingContinuation { running = $0 }
     }
 
