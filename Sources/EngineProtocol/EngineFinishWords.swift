@@ -4,7 +4,7 @@ import InferenceTypes
 enum EngineFinishWords {
     static func word(of reason: FinishReason) -> String {
         switch reason {
-        case .endOfSequence, .stopToken, .stopString: "stop"
+        case .endOfSequence, .stopToken, .stopString, .toolCalls: "stop"
         case .maxTokens, .contextFull, .timeLimit: "length"
         case .cancelled: "abort"
         }

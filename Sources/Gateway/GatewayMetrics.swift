@@ -153,13 +153,13 @@ struct GatewayMetrics: Sendable {
         finishes[reason.isLength ? .length : .stop].increment()
     }
 
-    /// A request that ended before it became an exchange.
+    /// A request that ended without a generation.
     func refused(_ error: APIError) {
         requests[.failed(error.kind)].increment()
     }
 
     /// Failed requests never enter the latency histograms.
-    func requestEnded(_ end: ExchangeEnd, usage: Usage, nanoseconds: Int64) {
+    func requestEnded(_ end: GenerationEnd, usage: Usage, nanoseconds: Int64) {
         open.decrement()
         promptTokens.increment(by: UInt64(usage.promptTokens))
         cachedTokens.increment(by: UInt64(usage.cachedTokens))
@@ -168,7 +168,7 @@ struct GatewayMetrics: Sendable {
         case .finished:
             requests[.finished].increment()
             endToEnd.observe(nanoseconds)
-        case .clientClosed:
+        case .abandoned:
             requests[.clientClosed].increment()
         case .failed(let error):
             requests[error.kind == .clientClosed ? .clientClosed : .failed(error.kind)].increment()
@@ -179,7 +179,7 @@ struct GatewayMetrics: Sendable {
 extension FinishReason {
     fileprivate var isLength: Bool {
         switch self {
-        case .endOfSequence, .stopToken, .stopString: false
+        case .endOfSequence, .stopToken, .stopString, .toolCalls: false
         case .maxTokens, .contextFull, .timeLimit, .cancelled: true
         }
     }

@@ -32,40 +32,70 @@ struct GatewayService: HTTPService {
         for head: HTTPRequestHead, _ stream: HTTPServerStream, requestID: String
     ) throws(APIError) -> any HTTPServerStreamReceiver {
         let endpoint = try Endpoint.match(method: head.method, path: head.path)
-        if case .health = endpoint {
+        if endpoint.operation == .health {
             try requireReady()
             Answer.send(
                 ByteBuffer(string: #"{"status":"ok"}"#), type: Answer.json, requestID: requestID,
                 to: stream)
             return DiscardingReceiver(stream: stream)
         }
-        let keyName = try authorize(head)
-        switch endpoint {
-        case .chatCompletions:
-            try RequestHeaders.requireJSON(contentType: head.fields["content-type"])
-            guard !core.status.isDraining else {
-                throw APIError(.draining, "This gateway is shutting down; try another one.")
-            }
-            return ChatExchange(
-                head: head, stream: stream, connectionLoop: connectionLoop(of: stream),
-                requestID: requestID,
-                timeToFirstTokenMilliseconds: try RequestHeaders.ttftMilliseconds(
-                    head.fields["x-slo-ttft-ms"]),
-                keyName: keyName)
-        case .models:
-            Answer.send(
-                core.serving.current.catalogue.listBody, type: Answer.json, requestID: requestID,
-                for: head,
-                to: stream)
-        case .model(let id):
+        let request = Request(
+            head: head, stream: stream, id: requestID, tenant: try authorize(head))
+        switch endpoint.operation {
+        case .chatCompletions: return try generate(request, ChatFace())
+        case .models: answer(request, core.serving.current.catalogue.listBody)
+        case .model:
             var body = ByteBuffer()
-            try core.serving.current.catalogue.list.find(id).write(into: &body)
-            Answer.send(body, type: Answer.json, requestID: requestID, for: head, to: stream)
+            try core.serving.current.catalogue.list.find(endpoint.id).write(into: &body)
+            answer(request, body)
         case .deferredCompletion:
             throw APIError(.resourceNotFound, "There is no such deferred completion.")
-        case .health: preconditionFailure("answered above, without a key")
+        default: throw APIError(.routeNotFound, "There is nothing at this URL.")
         }
         return DiscardingReceiver(stream: stream)
+    }
+
+    /// A request whose endpoint and key are known.
+    struct Request {
+        let head: HTTPRequestHead
+        let stream: HTTPServerStream
+        let id: String
+        /// The key's name; nil where none is asked for.
+        let tenant: String?
+    }
+
+    /// A request that a model answers.
+    func generate(
+        _ request: Request, _ face: any RESTFace
+    ) throws(APIError) -> any HTTPServerStreamReceiver {
+        try RequestHeaders.requireJSON(contentType: request.head.fields["content-type"])
+        guard !core.status.isDraining else {
+            throw APIError(.draining, "This gateway is shutting down; try another one.")
+        }
+        return RESTExchange(
+            request.head, request.stream, face: face,
+            context: try GenerationContext(
+                request.head, requestID: request.id, tenant: request.tenant,
+                arrival: core.clock()),
+            on: connectionLoop(of: request.stream))
+    }
+
+    /// A request that is answered at once.
+    func answer(_ request: Request, _ body: ByteBuffer) {
+        Answer.send(
+            body, type: Answer.json, requestID: request.id, for: request.head, to: request.stream)
+    }
+
+    /// A request that is answered from its body by `handler`, without a model.
+    func answer(
+        _ request: Request, face: any RESTFace = ChatFace(),
+        from handler: @escaping BodyExchange.Handler
+    ) throws(APIError) -> any HTTPServerStreamReceiver {
+        try RequestHeaders.requireJSON(contentType: request.head.fields["content-type"])
+        return BodyExchange(
+            request.head, request.stream, face: face, requestID: request.id,
+            limitBytes: core.serving.current.configuration.limits.bodyLimitBytes,
+            metrics: core.metrics, handler: handler)
     }
 
     /// Throws while no token could be generated.

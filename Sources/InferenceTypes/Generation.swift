@@ -60,6 +60,8 @@ package enum FinishReason: Hashable, Sendable {
     case stopToken(TokenID)
     /// A stop string, found by the gateway.
     case stopString(String)
+    /// The end of an answer that calls tools, found by the gateway.
+    case toolCalls
     /// `maxTokens` reached.
     case maxTokens
     /// The context window is full.

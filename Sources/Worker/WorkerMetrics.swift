@@ -175,7 +175,7 @@ package final class WorkerMetrics: Sendable {
 extension WorkerMetrics.FinishLabel {
     init(_ reason: FinishReason) {
         switch reason {
-        case .endOfSequence, .stopToken, .stopString: self = .stop
+        case .endOfSequence, .stopToken, .stopString, .toolCalls: self = .stop
         case .maxTokens, .contextFull, .timeLimit: self = .length
         case .cancelled: self = .abort
         }

@@ -20,7 +20,7 @@ final class ConnectionLoop {
     /// Choices that have a ticket, waiting or running.
     private var choices: [TicketID: any TicketHolder] = [:]
     /// Requests whose head has been accepted and which have not ended.
-    private var exchanges: [ObjectIdentifier: ChatExchange] = [:]
+    private var generations: [ObjectIdentifier: Generation] = [:]
     private var ticketSequence: UInt64 = 0
     /// That the dispatcher has not yet been told of.
     private var firstTokens: [(pool: Pool, note: FirstToken)] = []
@@ -81,7 +81,7 @@ final class ConnectionLoop {
         return .engine(WorkerLink(id: id, endpoint: endpoint, pool: pool, connectionLoop: self))
     }
 
-    // MARK: Choices and exchanges
+    // MARK: Choices and generations
 
     func newTicket() -> TicketID {
         ticketSequence += 1
@@ -135,8 +135,8 @@ final class ConnectionLoop {
         }
     }
 
-    func add(_ exchange: ChatExchange) {
-        exchanges[ObjectIdentifier(exchange)] = exchange
+    func add(_ generation: Generation) {
+        generations[ObjectIdentifier(generation)] = generation
         guard sweepTimer == nil else { return }
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
         sweepTimer = eventLoop.scheduleRepeatedTask(
@@ -144,25 +144,25 @@ final class ConnectionLoop {
         ) { _ in bound.value.sweep() }
     }
 
-    func remove(_ exchange: ChatExchange) {
-        exchanges[ObjectIdentifier(exchange)] = nil
-        guard exchanges.isEmpty else { return }
+    func remove(_ generation: Generation) {
+        generations[ObjectIdentifier(generation)] = nil
+        guard generations.isEmpty else { return }
         sweepTimer?.cancel()
         sweepTimer = nil
     }
 
     private func sweep() {
         let now = core.clock()
-        // A copy, since an exchange may end, and remove itself, while it is looked at.
-        for exchange in Array(exchanges.values) { exchange.tick(now: now) }
+        // A copy, since one may end, and remove itself, while it is looked at.
+        for generation in Array(generations.values) { generation.tick(now: now) }
     }
 
     /// The drain time is over: what still runs ends with an error of its own.
     func endAll(_ error: APIError) {
-        for exchange in Array(exchanges.values) { exchange.end(.failed(error)) }
+        for generation in Array(generations.values) { generation.end(.failed(error)) }
     }
 
-    var activeExchanges: Int { exchanges.count }
+    var activeGenerations: Int { generations.count }
 
     func closeLinks() {
         for link in Array(links.values) { link.close() }

@@ -29,7 +29,7 @@ final class UpstreamChoice: TicketHolder, UpstreamCallReceiver {
     /// Of the call with which it ended.
     private var lastFault: WorkerFault?
     /// Nil once ended, which breaks the cycle.
-    private var exchange: ChatExchange?
+    private var generation: Generation?
     private let connectionLoop: ConnectionLoop
     private let chat: ForwardedChat
     private let head: ForwardedHead
@@ -44,11 +44,11 @@ final class UpstreamChoice: TicketHolder, UpstreamCallReceiver {
     /// The client did not read as fast as the answer came.
     private var wasPaused = false
     init(
-        ticket: TicketID, exchange: ChatExchange, connectionLoop: ConnectionLoop,
+        ticket: TicketID, generation: Generation, connectionLoop: ConnectionLoop,
         chat: ForwardedChat, answerID: String, fields: HTTPFields
     ) {
         self.ticket = ticket
-        self.exchange = exchange
+        self.generation = generation
         self.connectionLoop = connectionLoop
         self.chat = chat
         self.fields = fields
@@ -56,7 +56,7 @@ final class UpstreamChoice: TicketHolder, UpstreamCallReceiver {
         head = ForwardedHead(
             id: answerID, model: model.name, systemFingerprint: model.fingerprint)
         unfinished = Set(0..<chat.request.choiceCount)
-        let limits = exchange.limits
+        let limits = generation.limits
         failover = ChoiceFailover(
             limits: FailoverLimits(
                 retryLimit: limits.retryLimit, resumeLimit: 0, busyLimit: limits.retryLimit),
@@ -74,9 +74,9 @@ final class UpstreamChoice: TicketHolder, UpstreamCallReceiver {
 
     func granted(_ worker: WorkerID, on link: PoolLink?) -> Bool {
         guard case .upstream(let link)? = link, link.isUp else { return false }
-        guard let exchange, failover.granted() != nil else { return true }
+        guard let generation, failover.granted() != nil else { return true }
         self.worker = worker
-        exchange.choiceStarted(on: worker)
+        generation.choiceStarted(on: worker)
         forget()
         let call = UpstreamCall(
             UpstreamCall.Request(
@@ -103,21 +103,21 @@ final class UpstreamChoice: TicketHolder, UpstreamCallReceiver {
 
     /// Its worker is being drained and its time there is over.
     func move() {
-        guard let exchange, failover.state == .running else { return }
+        guard let generation, failover.state == .running else { return }
         guard !(isStreaming && hasOutput) else {
             return failed(.lost("it was drained"))
         }
         cancelCall()
         guard case .requeue = failover.evicted(over: nil) else { return }
         forget()
-        exchange.choiceMoved(isResumed: false)
+        generation.choiceMoved(isResumed: false)
         connectionLoop.requeue(ticket, .retry, to: chat.pool)
     }
 
     // MARK: Upstream
 
     func received(_ answer: ForwardedAnswer, isMultiLine: Bool) {
-        guard let exchange, failover.state == .running else { return }
+        guard let generation, failover.state == .running else { return }
         if let usage = answer.usage { reportedUsage = usage }
         outputPieces += answer.outputPieces
         for finish in answer.finishes where unfinished.remove(finish.index) != nil {
@@ -140,14 +140,14 @@ final class UpstreamChoice: TicketHolder, UpstreamCallReceiver {
                     uncachedTokens: isStreaming ? chat.placement.promptTokens : nil),
                 of: chat.pool)
         }
-        if isFirst || answer.hasOutput { exchange.progressed() }
+        if isFirst || answer.hasOutput { generation.progressed() }
         guard isStreaming else { return }
-        sendHeld(to: exchange)
+        sendHeld(to: generation)
     }
 
     func finished() {
-        guard let exchange, failover.state == .running else { return }
-        if isStreaming { sendHeld(to: exchange) }
+        guard let generation, failover.state == .running else { return }
+        if isStreaming { sendHeld(to: generation) }
         guard failover.finished() else { return }
         call = nil
         let whole = isStreaming ? nil : held
@@ -155,7 +155,7 @@ final class UpstreamChoice: TicketHolder, UpstreamCallReceiver {
     }
 
     func failed(_ failure: UpstreamFailure) {
-        guard let exchange, failover.state == .running else { return }
+        guard let generation, failover.state == .running else { return }
         connectionLoop.core.logger.debug(
             "upstream failed",
             metadata: ["worker": "\(worker?.number ?? 0)", "reason": "\(failure.reason)"])
@@ -175,7 +175,7 @@ final class UpstreamChoice: TicketHolder, UpstreamCallReceiver {
             call = nil
             lastFailure = failure
             forget()
-            exchange.choiceMoved(isResumed: false)
+            generation.choiceMoved(isResumed: false)
             connectionLoop.retry(ticket, retry, after: failure.fault, in: chat.pool)
         }
     }
@@ -194,12 +194,12 @@ final class UpstreamChoice: TicketHolder, UpstreamCallReceiver {
         outputPieces = 0
     }
 
-    private func sendHeld(to exchange: ChatExchange) {
+    private func sendHeld(to generation: Generation) {
         guard held.readableBytes > 0 else { return }
-        exchange.forward(held)
+        generation.forward(held)
         held = ByteBuffer()
-        if !exchange.isWritable { wasPaused = true }
-        call?.setPaused(!exchange.isWritable)
+        if !generation.isWritable { wasPaused = true }
+        call?.setPaused(!generation.isWritable)
     }
 
     // MARK: Client
@@ -220,7 +220,7 @@ final class UpstreamChoice: TicketHolder, UpstreamCallReceiver {
 
     /// The request has run for as long as it may: a stream ends where it stands, with `length`.
     func timeIsOver() {
-        guard let exchange else { return }
+        guard let generation else { return }
         guard isStreaming, hasOutput else {
             return end(.rejected(APIError(.deadlineExceeded, "The request's time is over.")))
         }
@@ -234,7 +234,7 @@ final class UpstreamChoice: TicketHolder, UpstreamCallReceiver {
             encoder.writeFinish(.timeLimit, choice: index, into: &held)
             reasons.append(.timeLimit)
         }
-        sendHeld(to: exchange)
+        sendHeld(to: generation)
         ended()?.forwardingFinished(whole: nil, reasons: reasons)
     }
 
@@ -244,15 +244,15 @@ final class UpstreamChoice: TicketHolder, UpstreamCallReceiver {
         cancelled?.cancel()
     }
 
-    /// Ends the call if it has not ended, gives the ticket back and lets go of the exchange; nil
+    /// Ends the call if it has not ended, gives the ticket back and lets go of the generation; nil
     /// when that has happened before.
-    private func ended() -> ChatExchange? {
-        guard let exchange else { return nil }
+    private func ended() -> Generation? {
+        guard let generation else { return nil }
         if failover.end() { cancelCall() }
-        self.exchange = nil
+        self.generation = nil
         let summary = RunSummary(timedTokens: wasPaused ? 0 : outputPieces)
         connectionLoop.finish(ticket, summary, after: lastFault, of: chat.pool)
-        return exchange
+        return generation
     }
 }
 

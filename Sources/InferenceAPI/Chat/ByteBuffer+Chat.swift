@@ -56,4 +56,15 @@ extension ByteBuffer {
         }
         writeStaticString("]")
     }
+
+    /// The fields of a call and the end of its object, whose beginning is the caller's.
+    mutating func writeChatToolCall(_ call: ChatToolCall) {
+        writeStaticString("\"id\":")
+        writeJSONString(call.id)
+        writeStaticString(",\"type\":\"function\",\"function\":{\"name\":")
+        writeJSONString(call.name)
+        writeStaticString(",\"arguments\":")
+        writeJSONString(call.arguments)
+        writeStaticString("}}")
+    }
 }

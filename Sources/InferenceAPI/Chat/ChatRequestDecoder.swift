@@ -316,10 +316,10 @@ struct ChatRequestDecoder {
         }
         switch type {
         case nil: throw Self.missing("type", at: start)
-        case "json_object": request.sampling.grammar = JSONGrammar.object
+        case "json_object": request.responseFormat = .jsonObject
         case "grammar":
             guard let grammar, !grammar.isEmpty else { throw Self.missing("grammar", at: start) }
-            request.sampling.grammar = grammar
+            request.responseFormat = .grammar(grammar)
         default: break
         }
     }

@@ -31,6 +31,7 @@ extension FinishReason {
     package var chatName: StaticString {
         switch self {
         case .endOfSequence, .stopToken, .stopString: "stop"
+        case .toolCalls: "tool_calls"
         // A cancelled choice that still has a reader was cut short by an operator.
         case .maxTokens, .contextFull, .timeLimit, .cancelled: "length"
         }

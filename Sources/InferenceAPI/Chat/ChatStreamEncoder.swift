@@ -97,6 +97,23 @@ package struct ChatStreamEncoder {
         writeDelta("reasoning_content", text, logprobs: logprobs, choice: choice, into: &buffer)
     }
 
+    /// Appends a whole call in one delta, with its `index` among the choice's calls (trap 8).
+    package mutating func writeToolCall(
+        _ call: ChatToolCall, index: Int, choice: Int, into buffer: inout ByteBuffer
+    ) {
+        assert(!hasEnded && choices[choice] != .finished, "a call after the choice's end")
+        let isFirst = choices[choice] == .waiting
+        choices[choice] = .open
+        writeChunk(choice: choice, into: &buffer) { buffer in
+            buffer.writeStaticString(isFirst ? "{\"role\":\"assistant\"," : "{")
+            buffer.writeStaticString("\"tool_calls\":[{\"index\":")
+            buffer.writeJSONInteger(index)
+            buffer.writeStaticString(",")
+            buffer.writeChatToolCall(call)
+            buffer.writeStaticString("]}")
+        }
+    }
+
     /// Ends a choice with an empty delta and its reason (trap 11). A choice without any output
     /// gets its role first.
     package mutating func writeFinish(

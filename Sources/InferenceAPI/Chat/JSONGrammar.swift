@@ -1,8 +1,8 @@
 /// GBNF grammars that requests stand for.
-enum JSONGrammar {
+package enum JSONGrammar {
     /// Any JSON object (RFC 8259), for `response_format: {"type":"json_object"}`. White space and
     /// digits are bounded, since a small model may write them without end.
-    static let object = #"""
+    package static let object = #"""
         root ::= object
         value ::= object | array | string | number | "true" | "false" | "null"
         object ::= "{" ws (member ("," ws member)*)? "}"

@@ -77,6 +77,13 @@ struct FieldReader {
         do { try json.skipValue() } catch { throw DecodeFailure(error) }
     }
 
+    /// One value of any kind as JSON text, exactly as it was sent.
+    mutating func raw() throws(DecodeFailure) -> String {
+        _ = try kind()
+        try skip()
+        return String(decoding: json.bytes[valueOffset..<json.offset], as: UTF8.self)
+    }
+
     mutating func finish() throws(DecodeFailure) {
         do { try json.finish() } catch { throw DecodeFailure(error) }
     }

@@ -196,9 +196,9 @@ import Testing
         }
         #expect(error?.kind == .unsupported)
         let object = try decode(#""response_format":{"type":"json_object"}"#)
-        #expect(object.sampling.grammar?.hasPrefix("root ::= object") == true)
+        #expect(object.responseFormat == .jsonObject)
         let own = try decode(#""response_format":{"grammar":"root ::= \"a\"","type":"grammar"}"#)
-        #expect(own.sampling.grammar == "root ::= \"a\"")
+        #expect(own.responseFormat == .grammar("root ::= \"a\""))
         #expect(try decode(#""response_format":{"type":"text"}"#).sampling.grammar == nil)
     }
 }

@@ -26,25 +26,26 @@ enum Sample {
 
 @Suite struct ChatCompletionResponseTests {
     @Test func equalsTheGoldenFile() throws {
-        let first = ChatCompletionResponse.Choice(
+        let first = Completion.Choice(
             content: "Hi\"\n\t\\ 漢😀\u{2028}", finishReason: .stopString("x"))
-        var second = ChatCompletionResponse.Choice(content: "", finishReason: .maxTokens)
+        var second = Completion.Choice(content: "", finishReason: .maxTokens)
         second.reasoningContent = "Think."
         second.logprobs = Sample.logprobs
-        let response = ChatCompletionResponse(
+        let response = Completion(
             head: Sample.head, choices: [first, second], usage: Sample.usage)
-        #expect(try written { response.write(into: &$0) } == Fixture.text("chat-completion.json"))
+        #expect(
+            try written { response.writeChat(into: &$0) } == Fixture.text("chat-completion.json"))
     }
 
     @Test func equalsTheGoldenFileWithoutOptionalParts() throws {
         var head = Sample.head
         head.systemFingerprint = nil
         head.serviceTier = .priority
-        let response = ChatCompletionResponse(
+        let response = Completion(
             head: head, choices: [.init(content: "Hello", finishReason: .endOfSequence)],
             usage: Usage(promptTokens: 5, completionTokens: 1))
         #expect(
-            try written { response.write(into: &$0) }
+            try written { response.writeChat(into: &$0) }
                 == Fixture.text("chat-completion-minimal.json"))
     }
 
@@ -63,11 +64,11 @@ enum Sample {
     }
 
     @Test func trap12_logprobsHaveTheChatShape() throws {
-        var choice = ChatCompletionResponse.Choice(content: "Hi", finishReason: .maxTokens)
+        var choice = Completion.Choice(content: "Hi", finishReason: .maxTokens)
         choice.logprobs = Sample.logprobs
-        let response = ChatCompletionResponse(
+        let response = Completion(
             head: Sample.head, choices: [choice], usage: Usage())
-        let value = try JSONValue(parsing: written { response.write(into: &$0) })
+        let value = try JSONValue(parsing: written { response.writeChat(into: &$0) })
         let logprobs = value["choices"]?[0]?["logprobs"]
         #expect(logprobs?.keys == ["content", "refusal"])
         #expect(logprobs?["content"]?[0]?.keys == ["token", "logprob", "bytes", "top_logprobs"])

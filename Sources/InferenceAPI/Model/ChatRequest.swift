@@ -12,20 +12,6 @@ package enum ChatRole: String, Hashable, Sendable {
     case function
 }
 
-/// A call that the assistant made in an earlier turn.
-package struct ChatToolCall: Hashable, Sendable {
-    package var id: String
-    package var name: String
-    /// JSON text, as the client sent it.
-    package var arguments: String
-
-    package init(id: String, name: String, arguments: String) {
-        self.id = id
-        self.name = name
-        self.arguments = arguments
-    }
-}
-
 /// One turn of the conversation.
 package struct ChatMessage: Hashable, Sendable {
     package var role: ChatRole
@@ -60,20 +46,30 @@ package enum ReasoningEffort: String, Hashable, Sendable {
 package struct ChatRequest: Hashable, Sendable {
     /// As asked for: a model's name or alias.
     package var model: String
-    /// At least one.
+    /// At least one; empty when `rawPrompts` is not.
     package var messages: [ChatMessage]
+    /// Instead of messages, for faces without turns: nothing is put around them. Each has
+    /// `choiceCount` choices; choice `i` belongs to prompt `i / choiceCount`.
+    package var rawPrompts: [RawPrompt] = []
     /// Choices to generate, `n`; 1 or more.
     package var choiceCount: Int = 1
     package var isStreaming = false
     /// Send one usage chunk at the end of a stream. Only `include_usage: true` sets it (trap 2).
     package var includesUsage = false
-    /// Everything but the seed, the stop tokens and the prompt. `maxTokens` nil: to the context's
-    /// end (trap 18). `logitBias` holds tokens that the vocabulary has yet to be asked about.
+    /// Everything but the seed, the stop tokens, the grammar and the prompt. `maxTokens` nil: to
+    /// the context's end (trap 18). `logitBias` holds tokens that the vocabulary has yet to be asked
+    /// about.
     package var sampling = SamplingParameters()
     /// Nil: the gateway draws one. Negative seeds are folded by bit pattern.
     package var seed: UInt64?
     /// Non-empty, found in visible text only, and never part of it.
     package var stopStrings: [String] = []
+    /// What the model may call; empty for none.
+    package var tools: [ToolDefinition] = []
+    package var toolChoice = ToolChoice.auto
+    /// Whether one answer may hold more than one call.
+    package var allowsParallelToolCalls = true
+    package var responseFormat = ResponseFormat.text
     /// The tier asked for; nil means the key's own.
     package var serviceTier: ServiceTier?
     /// Requests with an equal key want the worker that holds their prefix.
@@ -83,6 +79,15 @@ package struct ChatRequest: Hashable, Sendable {
     package var user: String?
     /// Answer with a request id at once; the completion is fetched later.
     package var isDeferred = false
+    /// Keep request and answer, to be fetched by the answer's id and to be continued.
+    package var isStored = false
+    /// The stored answer that this request continues: its turns come before `messages`.
+    package var previousResponseID: String?
+    /// Generate to the end even if the client goes away.
+    package var isBackground = false
+
+    /// Choices of all prompts together.
+    package var totalChoices: Int { choiceCount * max(1, rawPrompts.count) }
 
     package init(model: String, messages: [ChatMessage]) {
         self.model = model

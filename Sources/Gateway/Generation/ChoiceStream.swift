@@ -7,7 +7,7 @@ import Routing
 import Tokenization
 
 /// One choice of one request: a ticket at the dispatcher, then a call on a worker, whose tokens it
-/// turns into text for its exchange. What becomes of it when a worker is lost is decided by
+/// turns into text for its generation. What becomes of it when a worker is lost is decided by
 /// `ChoiceFailover`; here it is done. Owned by the connection's loop.
 ///
 /// A choice whose worker is lost goes on with another one: that one gets the prompt and the tokens
@@ -33,7 +33,7 @@ final class ChoiceStream: TicketHolder, EngineStreamReceiver {
     /// Of the call with which it ended.
     private var lastFault: WorkerFault?
     /// Nil once ended, which breaks the cycle.
-    private var exchange: ChatExchange?
+    private var generation: Generation?
     private let connectionLoop: ConnectionLoop
     private let pool: Pool
     private var assembler: TextAssembler
@@ -49,16 +49,16 @@ final class ChoiceStream: TicketHolder, EngineStreamReceiver {
     private var text: [UInt8] = []
 
     init(
-        ticket: TicketID, index: Int, exchange: ChatExchange, connectionLoop: ConnectionLoop,
+        ticket: TicketID, index: Int, generation: Generation, connectionLoop: ConnectionLoop,
         pool: Pool, assembler: TextAssembler
     ) {
         self.ticket = ticket
         self.index = index
-        self.exchange = exchange
+        self.generation = generation
         self.connectionLoop = connectionLoop
         self.pool = pool
         self.assembler = assembler
-        let limits = exchange.limits
+        let limits = generation.limits
         failover = ChoiceFailover(
             limits: FailoverLimits(
                 retryLimit: limits.retryLimit, resumeLimit: limits.resumeLimit),
@@ -75,23 +75,23 @@ final class ChoiceStream: TicketHolder, EngineStreamReceiver {
 
     /// `isOurs`: the worker is a `switchyard worker`, which can continue any answer exactly.
     private func start(on engine: EngineConnection, of worker: WorkerID, isOurs: Bool) {
-        guard let exchange, let start = failover.granted() else { return }
+        guard let generation, let start = failover.granted() else { return }
         assert(start.resumedTokens == accepted.count, "resumes elsewhere than it stands")
         guard
-            let request = exchange.generationRequest(
+            let request = generation.generationRequest(
                 choice: index, attempt: start.attempt, generated: accepted, isOurs: isOurs)
         else {
             _ = ended()
-            return exchange.choiceFailed(.notContinuable)
+            return generation.choiceFailed(.notContinuable)
         }
         self.worker = worker
         acceptedBefore = accepted.count
         wasPaused = false
         hasAnswered = false
-        exchange.choiceStarted(on: worker)
+        generation.choiceStarted(on: worker)
         do {
             call = try engine.generate(
-                request, metadata: exchange.metadata(attempt: start.attempt),
+                request, metadata: generation.metadata(attempt: start.attempt),
                 receiver: self)
         } catch {
             lost(error)
@@ -99,35 +99,35 @@ final class ChoiceStream: TicketHolder, EngineStreamReceiver {
     }
 
     func refused(_ refusal: Refusal, retryAfterSeconds: Int) {
-        guard let exchange = ended() else { return }
-        exchange.choiceFailed(APIError(refusal, retryAfterSeconds: retryAfterSeconds))
+        guard let generation = ended() else { return }
+        generation.choiceFailed(APIError(refusal, retryAfterSeconds: retryAfterSeconds))
     }
 
     /// Its pool has ended. Before its first token another pool may serve the request.
     func poolRetired() {
         let isFresh = accepted.isEmpty
-        guard let exchange = ended() else { return }
-        exchange.poolRetired(isFresh: isFresh)
+        guard let generation = ended() else { return }
+        generation.poolRetired(isFresh: isFresh)
     }
 
     /// A failed call needed the retry budget, which is used up.
     func retryDenied() {
-        guard failover.retryDenied(), let exchange = ended() else { return }
-        exchange.choiceFailed(APIError(lastFailure))
+        guard failover.retryDenied(), let generation = ended() else { return }
+        generation.choiceFailed(APIError(lastFailure))
     }
 
     /// Leaves its worker, which is being drained, for another one.
     func move() {
-        guard let exchange else { return }
-        let action = failover.evicted(over: exchange.finishReason(after: accepted))
+        guard let generation else { return }
+        let action = failover.evicted(over: generation.finishReason(after: accepted, choice: index))
         guard action != .none else { return }
         // Not heard: `failover` no longer waits for this call.
         cancelCall()
         switch action {
         case .none: break
-        case .finish(let reason): end(reason, exchange)
+        case .finish(let reason): end(reason, generation)
         case .requeue(let isResumed):
-            exchange.choiceMoved(isResumed: isResumed)
+            generation.choiceMoved(isResumed: isResumed)
             connectionLoop.requeue(ticket, isResumed ? .resume : .retry, to: pool)
         }
     }
@@ -135,8 +135,8 @@ final class ChoiceStream: TicketHolder, EngineStreamReceiver {
     // MARK: Worker
 
     func received(_ tokens: EngineTokens) {
-        guard let exchange, failover.received(tokens: tokens.tokens.count) else { return }
-        answered(cachedTokens: tokens.cachedTokens, exchange)
+        guard let generation, failover.received(tokens: tokens.tokens.count) else { return }
+        answered(cachedTokens: tokens.cachedTokens, generation)
         // Cached tokens are told by the first worker: a later one caches what was computed before.
         if accepted.isEmpty { usage.cachedTokens = tokens.cachedTokens }
         accepted += tokens.tokens
@@ -148,26 +148,26 @@ final class ChoiceStream: TicketHolder, EngineStreamReceiver {
             let advance = assembler.append(token, to: &text)
             released += advance.releasedTokens
             guard let stop = advance.stop else { continue }
-            emit(released: released, to: exchange)
-            return finish(.stopString(exchange.stopString(stop)))
+            emit(released: released, to: generation)
+            return finish(.stopString(generation.stopString(stop)))
         }
-        emit(released: released, to: exchange)
+        emit(released: released, to: generation)
         guard let call else { return }
-        if exchange.isWritable { call.consume() } else { wasPaused = true }
+        if generation.isWritable { call.consume() } else { wasPaused = true }
     }
 
     func finished(_ finish: EngineFinish) {
-        guard let exchange, failover.finished() else { return }
+        guard let generation, failover.finished() else { return }
         call = nil
-        answered(cachedTokens: finish.usage.cachedTokens, exchange)
+        answered(cachedTokens: finish.usage.cachedTokens, generation)
         if accepted.isEmpty { usage.cachedTokens = finish.usage.cachedTokens }
-        end(finish.reason, exchange)
+        end(finish.reason, generation)
     }
 
     /// Ends the text, in which a stop string may still be found.
-    private func end(_ reason: FinishReason, _ exchange: ChatExchange) {
-        if let stop = flush(to: exchange) {
-            self.finish(.stopString(exchange.stopString(stop)))
+    private func end(_ reason: FinishReason, _ generation: Generation) {
+        if let stop = flush(to: generation) {
+            self.finish(.stopString(generation.stopString(stop)))
         } else {
             finish(reason)
         }
@@ -191,33 +191,33 @@ final class ChoiceStream: TicketHolder, EngineStreamReceiver {
 
     /// Ends generation where it stands, keeping what was generated.
     func stop(_ reason: FinishReason) {
-        guard let exchange else { return }
-        _ = flush(to: exchange)
+        guard let generation else { return }
+        _ = flush(to: generation)
         finish(reason)
     }
 
     // MARK: Private
 
     /// Puts out what was held back; the index of a stop string that only the end completes.
-    private func flush(to exchange: ChatExchange) -> Int? {
+    private func flush(to generation: Generation) -> Int? {
         text.removeAll(keepingCapacity: true)
         let advance = assembler.finish(to: &text)
-        emit(released: advance.releasedTokens, to: exchange)
+        emit(released: advance.releasedTokens, to: generation)
         return advance.stop
     }
 
     /// Hands on `text` and the log probabilities of the tokens whose text is now out.
-    private func emit(released: Int, to exchange: ChatExchange) {
-        guard !exchange.wantsLogprobs else {
+    private func emit(released: Int, to generation: Generation) {
+        guard !generation.wantsLogprobs else {
             guard !text.isEmpty || released > 0 else { return }
             // Control tokens, such as the one that ends an answer, are no part of its text.
-            let entries = logprobs.prefix(released).filter { !exchange.isControl($0.token) }
+            let entries = logprobs.prefix(released).filter { !generation.isControl($0.token) }
             logprobs.removeFirst(min(released, logprobs.count))
-            guard !text.isEmpty || !entries.isEmpty else { return exchange.progressed() }
-            return exchange.delta(choice: index, text: text, logprobs: entries)
+            guard !text.isEmpty || !entries.isEmpty else { return generation.progressed() }
+            return generation.received(text, logprobs: entries, choice: index)
         }
-        guard !text.isEmpty else { return exchange.progressed() }
-        exchange.delta(choice: index, text: text, logprobs: nil)
+        guard !text.isEmpty else { return generation.progressed() }
+        generation.received(text, logprobs: nil, choice: index)
     }
 
     private func finish(_ reason: FinishReason) {
@@ -225,32 +225,33 @@ final class ChoiceStream: TicketHolder, EngineStreamReceiver {
     }
 
     private func lost(_ status: GRPCStatus) {
-        guard let exchange else { return }
+        guard let generation else { return }
         let fault = WorkerFault(status)
-        let action = failover.lost(fault, over: exchange.finishReason(after: accepted))
+        let action = failover.lost(
+            fault, over: generation.finishReason(after: accepted, choice: index))
         guard action != .none else { return }
         call = nil
         switch action {
         case .none: break
         case .finish(let reason):
             lastFault = fault
-            end(reason, exchange)
+            end(reason, generation)
         case .fail:
             lastFault = fault
             ended()?.choiceFailed(APIError(status))
         case .retry(let retry):
             lastFailure = status
-            exchange.choiceMoved(isResumed: retry.isResumed)
+            generation.choiceMoved(isResumed: retry.isResumed)
             connectionLoop.retry(ticket, retry, after: fault, in: pool)
         }
     }
 
     /// The worker serves: what it computed before its first token tells how fast it is, and that
     /// it answers at all closes its breaker. Told once.
-    private func answered(cachedTokens: Int, _ exchange: ChatExchange) {
+    private func answered(cachedTokens: Int, _ generation: Generation) {
         guard !hasAnswered else { return }
         hasAnswered = true
-        let uncached = exchange.promptTokens + acceptedBefore - cachedTokens
+        let uncached = generation.promptTokens(ofChoice: index) + acceptedBefore - cachedTokens
         connectionLoop.firstToken(
             FirstToken(ticket: ticket, uncachedTokens: uncached), of: pool)
     }
@@ -264,14 +265,14 @@ final class ChoiceStream: TicketHolder, EngineStreamReceiver {
     }
 
     /// Ends the worker's call if it has not ended, gives the ticket back and lets go of the
-    /// exchange; nil when that has happened before.
-    private func ended() -> ChatExchange? {
-        guard let exchange else { return nil }
+    /// generation; nil when that has happened before.
+    private func ended() -> Generation? {
+        guard let generation else { return nil }
         if failover.end() { cancelCall() }
-        self.exchange = nil
+        self.generation = nil
         let summary = RunSummary(timedTokens: wasPaused ? 0 : accepted.count - acceptedBefore)
         connectionLoop.finish(ticket, summary, after: lastFault, of: pool)
-        return exchange
+        return generation
     }
 }
 

@@ -5,6 +5,8 @@ import Routing
 /// A chat request for a pool whose workers take text: checked as far as the gateway must know it.
 struct ForwardedChat: Sendable {
     var request: ChatRequest
+    /// Of its head only: the answer itself is the upstream's.
+    var format: any AnswerFormat
     /// Which serves the request's model.
     var pool: Pool
     var caller: ChatCaller
@@ -21,4 +23,18 @@ enum PreparedRequest: Sendable {
     case tokens(PreparedChat)
     /// To one that takes text.
     case text(ForwardedChat)
+
+    var chat: ChatRequest {
+        switch self {
+        case .tokens(let prepared): prepared.request
+        case .text(let forwarded): forwarded.request
+        }
+    }
+
+    var format: any AnswerFormat {
+        switch self {
+        case .tokens(let prepared): prepared.format
+        case .text(let forwarded): forwarded.format
+        }
+    }
 }

@@ -8,13 +8,13 @@ enum Answer {
 
     /// Compressed when `request` says that its client likes that, and it pays.
     static func send(
-        _ body: ByteBuffer, type: String, requestID: String? = nil,
+        _ body: ByteBuffer, type: String, requestID: String? = nil, face: any RESTFace = ChatFace(),
         for request: HTTPRequestHead? = nil, to stream: HTTPServerStream
     ) {
         var head = HTTPResponseHead(
             status: 200,
             fields: ["content-type": type, "content-length": String(body.readableBytes)])
-        if let requestID { head.fields.append("x-request-id", requestID) }
+        addRequestID(requestID, face, to: &head.fields)
         var body = body
         if let request {
             body = ResponseCompression().encode(body, head: &head, for: request)
@@ -23,15 +23,33 @@ enum Answer {
         stream.send(body, end: true)
     }
 
-    static func send(_ error: APIError, requestID: String? = nil, to stream: HTTPServerStream) {
+    static func send(
+        _ error: APIError, requestID: String? = nil, face: any RESTFace = ChatFace(),
+        to stream: HTTPServerStream
+    ) {
         var body = ByteBuffer()
-        error.writeBody(into: &body)
+        face.write(error, requestID: requestID ?? "", into: &body)
         var fields = HTTPFields()
         for (name, value) in error.httpFields { fields.append(name, value) }
         fields.append("content-length", String(body.readableBytes))
-        if let requestID { fields.append("x-request-id", requestID) }
-        stream.send(HTTPResponseHead(status: error.httpStatus, fields: fields), end: false)
+        addRequestID(requestID, face, to: &fields)
+        stream.send(
+            HTTPResponseHead(status: face.httpStatus(of: error), fields: fields), end: false)
         stream.send(body, end: true)
+    }
+
+    static func addRequestID(
+        _ requestID: String?, _ face: any RESTFace, to fields: inout HTTPFields
+    ) {
+        guard let requestID else { return }
+        fields.append("x-request-id", requestID)
+        for name in face.requestIDFields { fields.append(name, requestID) }
+    }
+}
+
+extension APIError {
+    static func bodyTooLarge(limit: Int) -> APIError {
+        APIError(.payloadTooLarge, "The body is larger than \(limit) bytes.")
     }
 }
 

@@ -1,0 +1,433 @@
+import EngineProtocol
+import Foundation
+import HTTPTransport
+import InferenceAPI
+import InferenceTypes
+import NIOCore
+import Routing
+import Tokenization
+
+/// The work that one request asks for, whatever its face: from its whole body to the end of its
+/// last choice. Owned by the connection's loop.
+///
+/// ```
+///   waiting ──start──► preparing ──► running ──all choices ended──► ended
+///      └───────────────────┴────────────┴──error, receiver gone───────┘
+/// ```
+///
+/// What comes out goes to the receiver in pieces of the internal model; how they look is not known
+/// here.
+final class Generation {
+    private enum Phase {
+        /// For the request's body.
+        case waiting
+        case preparing
+        case running
+        case ended
+    }
+
+    let context: GenerationContext
+    let limits: ChatLimits
+    private let connectionLoop: ConnectionLoop
+    /// Nil once ended, which breaks the cycle.
+    private var receiver: (any GenerationReceiver)?
+
+    private var phase = Phase.waiting
+    private var prepared: PreparedChat?
+    private var choices: [ChoiceStream] = []
+    /// Instead of `prepared` and `choices`, for a pool whose workers take text.
+    private var forwarded: (chat: ForwardedChat, choice: UpstreamChoice)?
+    private var openChoices = 0
+    /// When the choices were submitted to the dispatcher.
+    private var submitted: Instant
+    private var firstToken: Instant?
+    private var lastToken: Instant?
+    /// When the first choice got a worker.
+    private var started: Instant?
+    private var finishReasons: [FinishReason] = []
+    private var workers: [UInt32] = []
+    private var retries = 0
+    private var resumes = 0
+
+    init(_ context: GenerationContext, receiver: any GenerationReceiver, on loop: ConnectionLoop) {
+        self.context = context
+        self.receiver = receiver
+        connectionLoop = loop
+        limits = loop.core.serving.current.configuration.limits
+        submitted = context.arrival
+        loop.add(self)
+        core.metrics.requestStarted()
+    }
+
+    private var core: GatewayCore { connectionLoop.core }
+    private var eventLoop: any EventLoop { connectionLoop.eventLoop }
+
+    // MARK: The request
+
+    /// Decodes, checks and tokenizes a whole request, and runs it.
+    func start(_ body: ByteBuffer, face: any Face) {
+        prepare(.body(body, face))
+    }
+
+    private func prepare(_ source: PreparationSource) {
+        guard phase != .ended else { return }
+        guard connectionLoop.preparing < limits.preparationLimit else {
+            let error = APIError(.queueFull, "Too many requests are being tokenized.")
+            return end(.failed(error))
+        }
+        let isFirst = phase == .waiting
+        phase = .preparing
+        connectionLoop.preparing += 1
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        core.preparation.prepare(source, of: context.caller, on: eventLoop).whenComplete {
+            bound.value.preparationEnded($0, isFirst: isFirst)
+        }
+    }
+
+    private func preparationEnded(
+        _ result: Result<Result<PreparedRequest, APIError>, any Error>, isFirst: Bool
+    ) {
+        connectionLoop.preparing -= 1
+        guard phase == .preparing else { return }
+        switch result {
+        case .success(.success(let request)):
+            if isFirst {
+                guard receiver?.prepared(request) == true else { return }
+            }
+            switch request {
+            case .tokens(let prepared): run(prepared)
+            case .text(let chat): run(chat)
+            }
+        case .success(.failure(let error)):
+            end(.failed(error))
+        case .failure:
+            // The pool is shut down only when the gateway stops.
+            end(.failed(APIError(.draining, "This gateway is shutting down.")))
+        }
+    }
+
+    private func run(_ prepared: PreparedChat) {
+        self.prepared = prepared
+        phase = .running
+        let request = prepared.request
+        receiver?.began(newHead(request, prepared.format, prepared.pool.model))
+        choices = (0..<request.totalChoices).map { index in
+            ChoiceStream(
+                ticket: connectionLoop.newTicket(), index: index, generation: self,
+                connectionLoop: connectionLoop, pool: prepared.pool,
+                assembler: TextAssembler(
+                    pieces: prepared.tokenizer.vocabulary.pieces, stops: prepared.stops,
+                    minimumTokens: prepared.sampling.minTokens))
+        }
+        openChoices = choices.count
+        submitted = core.clock()
+        for (index, prompt) in prepared.prompts.enumerated() {
+            let first = index * request.choiceCount
+            submit(
+                Array(choices[first..<first + request.choiceCount]), request,
+                placement: prompt.placement, to: prepared.pool)
+        }
+    }
+
+    private func run(_ chat: ForwardedChat) {
+        phase = .running
+        var fields: HTTPFields = ["x-request-id": context.requestID]
+        for field in context.forwardedFields { fields.append(field.name, field.value) }
+        let head = newHead(chat.request, chat.format, chat.pool.model)
+        receiver?.began(head)
+        let choice = UpstreamChoice(
+            ticket: connectionLoop.newTicket(), generation: self, connectionLoop: connectionLoop,
+            chat: chat, answerID: head.id, fields: fields)
+        forwarded = (chat, choice)
+        submitted = core.clock()
+        submit([choice], chat.request, placement: chat.placement, to: chat.pool)
+    }
+
+    private func submit(
+        _ choices: [any TicketHolder], _ request: ChatRequest, placement: PlacementRequest,
+        to pool: Pool
+    ) {
+        let deadlines = [context.firstTokenDeadline, context.deadline].compactMap(\.self)
+        connectionLoop.submit(
+            choices,
+            Submission(
+                requestID: context.requestID, tickets: choices.map(\.ticket),
+                tier: request.serviceTier ?? .standard, deadline: deadlines.min(),
+                arrival: context.arrival, request: placement),
+            to: pool)
+    }
+
+    private func newHead(
+        _ request: ChatRequest, _ format: any AnswerFormat, _ model: ServedModel
+    ) -> ChatResponseHead {
+        var generator = SystemRandomNumberGenerator()
+        return ChatResponseHead(
+            id: format.idPrefix + Identifier.request((generator.next(), generator.next())),
+            created: UnixClock.seconds(), model: model.name, systemFingerprint: model.fingerprint,
+            serviceTier: request.serviceTier ?? .standard)
+    }
+
+    /// The pool ended, since its model was swapped or unloaded. Requests that had no token yet are
+    /// prepared anew, for the pool that serves their model's name now.
+    func poolRetired(isFresh: Bool) {
+        guard phase == .running else { return }
+        guard isFresh, firstToken == nil else {
+            return end(.failed(APIError(.draining, "The model was unloaded.")))
+        }
+        if let chat = forwarded?.chat {
+            forwarded = nil
+            return prepare(.body(chat.body, ChatFace()))
+        }
+        guard let prepared else { return }
+        for choice in choices { choice.cancel() }
+        choices.removeAll()
+        finishReasons.removeAll()
+        prepare(.request(FaceRequest(chat: prepared.request, format: prepared.format)))
+    }
+
+    // MARK: What choices ask
+
+    var wantsLogprobs: Bool { prepared?.sampling.topLogprobs != nil }
+    var isWritable: Bool { receiver?.isWritable ?? false }
+
+    func promptTokens(ofChoice choice: Int) -> Int {
+        prepared?.prompt(ofChoice: choice).tokens.count ?? 0
+    }
+
+    func isControl(_ token: TokenID) -> Bool {
+        prepared?.tokenizer.vocabulary.pieces.isControl(token) ?? false
+    }
+
+    func stopString(_ index: Int) -> String { prepared?.stops.strings[index] ?? "" }
+
+    /// What one of our workers, or another product's, must be asked: the choice from its beginning,
+    /// or from behind the tokens that earlier workers generated; nil when that worker cannot go on
+    /// with those. Each attempt has an id of its own, since a worker that lost its gateway may
+    /// still run the one before.
+    func generationRequest(
+        choice: Int, attempt: Int, generated: [TokenID], isOurs: Bool
+    ) -> GenerationRequest? {
+        guard let prepared else { preconditionFailure("a choice runs before its preparation") }
+        var sampling = prepared.sampling
+        sampling.seed = prepared.seed(choice: choice)
+        let id = context.requestID
+        var request = GenerationRequest(
+            id: attempt == 0 ? "\(id)-\(choice)" : "\(id)-\(choice)-\(attempt)",
+            prompt: prepared.prompt(ofChoice: choice).tokens + generated, sampling: sampling)
+        request.resumedTokens = generated.count
+        request.prefixSalt = prepared.prefixSalt
+        request.tier = prepared.request.serviceTier ?? .standard
+        return isOurs
+            ? request
+            : Resumption.foreign(request, isSeedPromised: prepared.request.seed != nil)
+    }
+
+    /// Why a choice with these tokens is over; nil while it may go on. The worker's own rule
+    /// (`Scheduler`), for when it could not say so any more.
+    func finishReason(after tokens: [TokenID], choice: Int) -> FinishReason? {
+        guard let prepared, let last = tokens.last else { return nil }
+        let sampling = prepared.sampling
+        if tokens.count > sampling.minTokens {
+            if !sampling.ignoreEndOfSequence, prepared.tokenizer.vocabulary.isEndOfGeneration(last)
+            {
+                return .endOfSequence
+            }
+            if sampling.stopTokens.contains(last) { return .stopToken(last) }
+        }
+        if let most = sampling.maxTokens, tokens.count >= most { return .maxTokens }
+        return promptTokens(ofChoice: choice) + tokens.count >= prepared.tokenizer.contextTokens
+            ? .contextFull : nil
+    }
+
+    func metadata(attempt: Int) -> EngineMetadata {
+        let left = context.deadline.map { max(1, $0.nanoseconds(since: core.clock()) / 1_000_000) }
+        return EngineMetadata(deadlineMilliseconds: left, attempt: attempt)
+    }
+
+    // MARK: What choices report
+
+    /// A worker was found for a choice.
+    func choiceStarted(on worker: WorkerID) {
+        let now = core.clock()
+        if started == nil { started = now }
+        workers.append(worker.number)
+        core.metrics.queueTime.observe(now.nanoseconds(since: submitted))
+    }
+
+    /// A choice goes to another worker, before its first token or, resumed, after it.
+    func choiceMoved(isResumed: Bool) {
+        if isResumed { resumes += 1 } else { retries += 1 }
+        (isResumed ? core.metrics.resumes : core.metrics.retries).increment()
+    }
+
+    /// Tokens arrived whose text is held back.
+    func progressed() {
+        noteTokens()
+    }
+
+    /// More text of one choice.
+    func received(_ text: [UInt8], logprobs: [TokenLogprob]?, choice: Int) {
+        noteTokens()
+        receiver?.received(
+            .text(String(decoding: text, as: UTF8.self), logprobs: logprobs.map { $0.map(entry) }),
+            choice: choice)
+    }
+
+    private func entry(_ logprob: TokenLogprob) -> ChatTokenLogprob {
+        ChatTokenLogprob(
+            token: candidate(logprob.token, logprob.logprob),
+            top: logprob.top.map { candidate($0.token, $0.logprob) })
+    }
+
+    private func candidate(_ token: TokenID, _ logprob: Float) -> ChatTokenLogprob.Candidate {
+        let spelling = prepared?.tokenizer.vocabulary.pieces.spelling(token)
+        return ChatTokenLogprob.Candidate(bytes: spelling.map { Array($0) } ?? [], logprob: logprob)
+    }
+
+    func choiceFinished(_ index: Int, _ reason: FinishReason) {
+        guard phase == .running else { return }
+        openChoices -= 1
+        finishReasons.append(reason)
+        core.metrics.choiceFinished(reason)
+        receiver?.finished(reason, choice: index)
+        guard openChoices == 0 else { return }
+        end(.finished(usage))
+    }
+
+    func choiceFailed(_ error: APIError) {
+        end(.failed(error))
+    }
+
+    /// Events of an upstream, with our identity, for a stream.
+    func forward(_ bytes: ByteBuffer) {
+        receiver?.forwarded(bytes)
+    }
+
+    /// An upstream's answer is complete: `whole`, or all events of a stream.
+    func forwardingFinished(whole: ByteBuffer?, reasons: [FinishReason]) {
+        guard phase == .running else { return }
+        finishReasons = reasons
+        for reason in reasons { core.metrics.choiceFinished(reason) }
+        if let whole { receiver?.forwarded(whole: whole) }
+        end(.finished(usage))
+    }
+
+    private func noteTokens() {
+        let now = core.clock()
+        if let lastToken {
+            core.metrics.interTokenLatency.observe(now.nanoseconds(since: lastToken))
+        } else {
+            firstToken = now
+            core.metrics.timeToFirstToken.observe(now.nanoseconds(since: context.arrival))
+        }
+        lastToken = now
+    }
+
+    // MARK: Time
+
+    /// Called a few times a second.
+    func tick(now: Instant) {
+        guard phase == .running else { return }
+        let limit = Int64(limits.timeLimitSeconds) * 1_000_000_000
+        if now.nanoseconds(since: context.arrival) >= limit {
+            for choice in choices { choice.stop(.timeLimit) }
+            forwarded?.choice.timeIsOver()
+            return
+        }
+        forwarded?.choice.tick()
+        guard phase == .running else { return }
+        receiver?.tick(now: now)
+    }
+
+    // MARK: The receiver
+
+    /// It takes more output again.
+    func receiverReads() {
+        for choice in choices { choice.clientReads() }
+        forwarded?.choice.clientReads()
+    }
+
+    /// Ends it once, whatever the reason, and frees everything that it holds.
+    func end(_ end: GenerationEnd) {
+        guard phase != .ended else { return }
+        phase = .ended
+        connectionLoop.remove(self)
+        let usage = self.usage
+        for choice in choices { choice.cancel() }
+        choices.removeAll()
+        forwarded?.choice.cancel()
+        let receiver = receiver
+        self.receiver = nil
+        receiver?.ended(end)
+        let nanoseconds = core.clock().nanoseconds(since: context.arrival)
+        core.metrics.requestEnded(end, usage: usage, nanoseconds: nanoseconds)
+        core.accessLog?.add(accessRecord(end, usage, nanoseconds: nanoseconds))
+    }
+
+    private func accessRecord(
+        _ end: GenerationEnd, _ usage: Usage, nanoseconds: Int64
+    ) -> AccessRecord {
+        func milliseconds(_ instant: Instant?, since start: Instant) -> Double? {
+            instant.map { Double($0.nanoseconds(since: start)) / 1e6 }
+        }
+        let request = request
+        var record = AccessRecord(
+            time: Date().timeIntervalSince1970 - Double(nanoseconds) / 1e9,
+            requestID: context.requestID,
+            totalMilliseconds: Double(nanoseconds) / 1e6, status: 200)
+        record.traceID = context.traceID
+        record.keyName = context.caller.tenant
+        record.tier = request.map { ($0.serviceTier ?? .standard).name }
+        record.model = (prepared?.pool ?? forwarded?.chat.pool)?.model.name
+        record.isStream = request?.isStreaming ?? false
+        record.choices = request?.totalChoices ?? 0
+        record.promptTokens = usage.promptTokens
+        record.cachedTokens = usage.cachedTokens
+        record.completionTokens = usage.completionTokens
+        record.queueMilliseconds = milliseconds(started, since: submitted)
+        record.firstTokenMilliseconds = milliseconds(firstToken, since: context.arrival)
+        if let firstToken, usage.completionTokens > 1 {
+            record.perTokenMilliseconds = milliseconds(lastToken, since: firstToken).map {
+                $0 / Double(usage.completionTokens - 1)
+            }
+        }
+        record.finishReasons = finishReasons.map(\.accessLogName)
+        switch end {
+        case .finished: break
+        case .abandoned: (record.status, record.error) = (499, "client_closed")
+        case .failed(let error):
+            (record.status, record.error) = (error.httpStatus, error.kind.rawValue)
+        }
+        record.workers = workers
+        (record.retries, record.resumes) = (retries, resumes)
+        return record
+    }
+
+    private var request: ChatRequest? { prepared?.request ?? forwarded?.chat.request }
+
+    /// So far, of all choices.
+    var usage: Usage {
+        if let forwarded { return forwarded.choice.usage }
+        var total = Usage(
+            promptTokens: prepared?.prompts.reduce(0) { $0 + $1.tokens.count } ?? 0,
+            cachedTokens: choices.map(\.usage.cachedTokens).max() ?? 0)
+        for choice in choices {
+            total.completionTokens += choice.usage.completionTokens
+            total.reasoningTokens += choice.usage.reasoningTokens
+        }
+        return total
+    }
+}
+
+extension FinishReason {
+    /// As clients are told, but for what no client hears of.
+    fileprivate var accessLogName: String {
+        switch self {
+        case .endOfSequence, .stopToken, .stopString: "stop"
+        case .toolCalls: "tool_calls"
+        case .maxTokens, .contextFull: "length"
+        case .timeLimit: "time_limit"
+        case .cancelled: "cancelled"
+        }
+    }
+}

@@ -1,0 +1,36 @@
+import HTTPTransport
+import InferenceAPI
+import InferenceTypes
+
+/// What is known of a request before its body: who asks, and how long they wait.
+struct GenerationContext: Sendable {
+    var requestID: String
+    var caller: ChatCaller
+    var arrival: Instant
+    /// From `x-slo-ttft-ms`: a request that has no worker by then is refused.
+    var firstTokenDeadline: Instant?
+    /// When nobody waits for any of it any more (`grpc-timeout`).
+    var deadline: Instant?
+    /// Fields of the request that workers are told too.
+    var forwardedFields: HTTPFields = [:]
+    /// W3C trace id, for the access log.
+    var traceID: String?
+
+    /// The fields of every face over HTTP.
+    ///
+    /// Throws `invalidHeader`.
+    init(
+        _ head: HTTPRequestHead, requestID: String, tenant: String?, arrival: Instant
+    ) throws(APIError) {
+        self.requestID = requestID
+        self.arrival = arrival
+        caller = ChatCaller(
+            tenant: tenant, conversation: RequestHeaders.conversationID(in: head))
+        firstTokenDeadline = try RequestHeaders.ttftMilliseconds(head.fields["x-slo-ttft-ms"])
+            .map { arrival.advanced(byNanoseconds: Int64($0) * 1_000_000) }
+        traceID = AccessRecord.traceID(of: head.fields["traceparent"])
+        for name in ["traceparent", "tracestate", "x-grok-conv-id", "x-session-id"] {
+            if let value = head.fields[name] { forwardedFields.append(name, value) }
+        }
+    }
+}

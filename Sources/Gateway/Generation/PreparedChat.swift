@@ -1,0 +1,259 @@
+import InferenceAPI
+import InferenceTypes
+import NIOCore
+import NIOPosix
+import Routing
+import Tokenization
+
+/// A chat request that can be sent to a worker: checked against the model, templated and tokenized.
+struct PreparedChat: Sendable {
+    struct Prompt: Sendable {
+        var tokens: [TokenID]
+        /// What the router is told of each of its choices.
+        var placement: PlacementRequest
+    }
+
+    var request: ChatRequest
+    /// How the answer is written.
+    var format: any AnswerFormat
+    /// Which serves the request's model.
+    var pool: Pool
+    /// The pool's.
+    var tokenizer: ModelTokenizer
+    var caller: ChatCaller
+    /// One, but for requests with raw prompts.
+    var prompts: [Prompt]
+    /// Everything but the seed, which differs between choices.
+    var sampling: SamplingParameters
+    var stops: StopStrings
+    /// The request's seed, or one drawn for it.
+    var seed: UInt64
+    /// Of the hashes of its blocks, as the router knows them.
+    var prefixSalt: UInt64
+
+    func prompt(ofChoice choice: Int) -> Prompt { prompts[choice / request.choiceCount] }
+
+    /// The seed of one choice: the request's own for the first, independent ones for the others, so
+    /// that each choice can be resumed alone.
+    func seed(choice: Int) -> UInt64 {
+        choice == 0 ? seed : SeededGenerator.value(seed: seed, counter: UInt64(choice))
+    }
+}
+
+/// What a preparation begins with.
+enum PreparationSource: Sendable {
+    case body(ByteBuffer, any Face)
+    /// Decoded before, for whichever pool serves its model now.
+    case request(FaceRequest)
+}
+
+/// From a request's body to a `PreparedChat`, on a thread of its own: templates and tokenizers take
+/// milliseconds for long prompts, which no event loop can spare.
+struct ChatPreparation: Sendable {
+    let serving: ServingBox
+    let pool: NIOThreadPool
+    let placement = ChatPlacement()
+
+    /// - Parameter caller: its conversation is sticky where a name stands for several models.
+    func prepare(
+        _ source: PreparationSource, of caller: ChatCaller, on eventLoop: any EventLoop
+    ) -> EventLoopFuture<Result<PreparedRequest, APIError>> {
+        pool.runIfActive(eventLoop: eventLoop) {
+            Result { () throws(APIError) in
+                switch source {
+                case .body(let body, let face):
+                    try prepared(body, face, caller, serving.current)
+                case .request(let request):
+                    try prepared(request, caller, serving.current)
+                }
+            }
+        }
+    }
+
+    private func prepared(
+        _ request: FaceRequest, _ caller: ChatCaller, _ state: ServingState
+    ) throws(APIError) -> PreparedRequest {
+        let pool = try pool(for: request.chat, caller, state)
+        guard pool.kind == .engine else {
+            // Its body, which such a pool's workers would get, is not kept.
+            throw APIError(.draining, "The model has moved to other workers; try again.")
+        }
+        return .tokens(try prepared(request, caller, pool))
+    }
+
+    private func prepared(
+        _ body: ByteBuffer, _ face: any Face, _ caller: ChatCaller, _ state: ServingState
+    ) throws(APIError) -> PreparedRequest {
+        var limits = ChatRequestLimits()
+        limits.choices = state.configuration.limits.choicesLimit
+        let isChat = face is ChatFace
+        // What an upstream serves it decides by itself; who it is, the body's model tells.
+        if isChat, state.catalogue.hasUpstreams, let name = ChatCompletionRequest.model(of: body) {
+            limits.isForwarded = state.catalogue.takesText(name)
+        }
+        let request = try face.decode(body, limits: limits)
+        let pool = try pool(for: request.chat, caller, state)
+        guard pool.kind == .openAI else {
+            guard limits.isForwarded else {
+                return .tokens(try prepared(request, caller, pool))
+            }
+            // The engine's share of a split: as strict as any other.
+            limits.isForwarded = false
+            return .tokens(try prepared(face.decode(body, limits: limits), caller, pool))
+        }
+        guard isChat else {
+            throw APIError(
+                .unsupported,
+                "The model `\(request.chat.model)` is served by a server that is asked by "
+                    + "/v1/chat/completions only.", parameter: "model")
+        }
+        do {
+            return .text(
+                ForwardedChat(
+                    request: request.chat, format: request.format, pool: pool, caller: caller,
+                    body: body,
+                    forwarded: try ForwardedRequest(body, isStreaming: request.chat.isStreaming),
+                    placement: placement.request(
+                        request.chat, model: pool.model.name, caller: caller)))
+        } catch {
+            preconditionFailure("a body that was decoded does not read: \(error)")
+        }
+    }
+
+    private func pool(
+        for request: ChatRequest, _ caller: ChatCaller, _ state: ServingState
+    ) throws(APIError) -> Pool {
+        try state.catalogue.pool(for: request.model) {
+            request.conversationHash(named: caller.conversation)
+        }
+    }
+
+    private func prepared(
+        _ request: FaceRequest, _ caller: ChatCaller, _ pool: Pool
+    ) throws(APIError) -> PreparedChat {
+        let chat = request.chat
+        guard let tokenizer = pool.model.tokenizer else { throw .modelNotFound(chat.model) }
+        var sampling = chat.sampling
+        sampling.grammar = chat.responseFormat.grammar
+        let size = tokenizer.vocabulary.size
+        for bias in sampling.logitBias where bias.token >= size {
+            throw APIError(
+                .invalidValue,
+                "Token \(bias.token) is not in the vocabulary of \(size) tokens.",
+                parameter: "logit_bias")
+        }
+        var prompts: [PreparedChat.Prompt] = []
+        for tokens in try tokenize(chat, with: tokenizer) {
+            try checkLength(
+                prompt: tokens.count, context: tokenizer.contextTokens, sampling: &sampling)
+            prompts.append(
+                PreparedChat.Prompt(
+                    tokens: tokens,
+                    placement: placement.request(
+                        chat, prompt: tokens, model: pool.model.name,
+                        contextTokens: tokenizer.contextTokens, caller: caller)))
+        }
+        var generator = SystemRandomNumberGenerator()
+        return PreparedChat(
+            request: chat, format: request.format, pool: pool, tokenizer: tokenizer,
+            caller: caller, prompts: prompts, sampling: sampling, stops: try stops(of: chat),
+            seed: chat.seed ?? generator.next(),
+            prefixSalt: placement.salt(model: pool.model.name, caller: caller))
+    }
+
+    private func checkLength(
+        prompt: Int, context: Int, sampling: inout SamplingParameters
+    ) throws(APIError) {
+        // One token at least must fit behind the prompt.
+        guard prompt < context else {
+            throw .contextLengthExceeded(
+                promptTokens: prompt, requestedTokens: sampling.maxTokens ?? 0,
+                contextTokens: context)
+        }
+    }
+
+    private func stops(of request: ChatRequest) throws(APIError) -> StopStrings {
+        do {
+            return try StopStrings(request.stopStrings)
+        } catch {
+            throw APIError(.invalidValue, "\(error)", parameter: "stop")
+        }
+    }
+
+    /// The prompts of a request, in order.
+    private func tokenize(
+        _ request: ChatRequest, with tokenizer: ModelTokenizer
+    ) throws(APIError) -> [[TokenID]] {
+        guard request.rawPrompts.isEmpty else {
+            return try request.rawPrompts.map { prompt throws(APIError) in
+                try tokenize(prompt, with: tokenizer)
+            }
+        }
+        do {
+            let rendered = try tokenizer.template.render(
+                messages: request.messages.map(\.templateMessage))
+            return [try tokenizer.vocabulary.tokenize(rendered)]
+        } catch {
+            throw Self.refusal(error, parameter: "messages")
+        }
+    }
+
+    private func tokenize(
+        _ prompt: RawPrompt, with tokenizer: ModelTokenizer
+    ) throws(APIError) -> [TokenID] {
+        let vocabulary = tokenizer.vocabulary
+        switch prompt {
+        case .tokens(let tokens):
+            guard !tokens.isEmpty, tokens.allSatisfy({ (0..<vocabulary.size).contains(Int($0)) })
+            else {
+                throw APIError(
+                    .invalidValue,
+                    "Expected one or more tokens of the vocabulary of \(vocabulary.size).",
+                    parameter: "prompt")
+            }
+            return tokens
+        case .text(let text):
+            let tokens: [TokenID]
+            do {
+                tokens = try vocabulary.tokenize(text, addSpecial: true)
+            } catch {
+                throw Self.refusal(error, parameter: "prompt")
+            }
+            guard !tokens.isEmpty else {
+                throw APIError(
+                    .invalidValue, "Expected a prompt that is not empty.", parameter: "prompt")
+            }
+            return tokens
+        }
+    }
+
+    static func refusal(_ error: TokenizationError, parameter: String) -> APIError {
+        switch error {
+        case .templateRefused(let reason):
+            APIError(
+                .invalidValue, "The model's chat template refused the messages: \(reason)",
+                parameter: parameter)
+        case .textTooLong(let bytes, let maximum):
+            APIError(
+                .contextLengthExceeded,
+                "The \(parameter) has \(bytes) bytes of text; at most \(maximum) are tokenized.",
+                parameter: parameter)
+        case .controlTokenInText, .textNotMarkable:
+            APIError(
+                .invalidValue, "The \(parameter) contains text that cannot be tokenized safely.",
+                parameter: parameter)
+        default: APIError(.internal, "The \(parameter) could not be tokenized.")
+        }
+    }
+}
+
+extension ResponseFormat {
+    /// That the output must match; nil for any text.
+    fileprivate var grammar: String? {
+        switch self {
+        case .text, .jsonSchema: nil
+        case .jsonObject: JSONGrammar.object
+        case .grammar(let grammar): grammar
+        }
+    }
+}
