@@ -10,6 +10,7 @@ struct GatewayCore: Sendable {
     let preparation: ChatPreparation
     let metrics: GatewayMetrics
     let status: FleetStatus
+    let resumable = ResumableStreams()
     /// Nil: none is kept.
     let accessLog: AccessLog?
     let logger: Logger

@@ -48,6 +48,13 @@ struct GatewayService: HTTPService {
             var body = ByteBuffer()
             try core.serving.current.catalogue.list.find(endpoint.id).write(into: &body)
             answer(request, body)
+        case .response:
+            let query = Query(of: head.path)
+            guard try query.bool("stream") == true else {
+                throw APIError(.resourceNotFound, "There is no such response.")
+            }
+            let after = try query.integer("starting_after", in: 0...Int.max)
+            return try resume(request, ChatFace(), stream: endpoint.id, after: after ?? -1)
         case .deferredCompletion:
             throw APIError(.resourceNotFound, "There is no such deferred completion.")
         default: throw APIError(.routeNotFound, "There is nothing at this URL.")
@@ -72,6 +79,7 @@ struct GatewayService: HTTPService {
         guard !core.status.isDraining else {
             throw APIError(.draining, "This gateway is shutting down; try another one.")
         }
+        if let resumed = try resume(request, face) { return resumed }
         return RESTExchange(
             request.head, request.stream, face: face,
             context: try GenerationContext(
@@ -120,7 +128,7 @@ struct GatewayService: HTTPService {
         return name
     }
 
-    private func connectionLoop(of stream: HTTPServerStream) -> ConnectionLoop {
+    func connectionLoop(of stream: HTTPServerStream) -> ConnectionLoop {
         let eventLoop = stream.eventLoop
         for handle in loops where handle.eventLoop === eventLoop {
             guard let connectionLoop = handle.onLoop else { break }

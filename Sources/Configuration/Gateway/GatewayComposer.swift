@@ -99,6 +99,9 @@ struct GatewayComposer {
         configuration.limits.keepaliveIntervalMilliseconds =
             values.requiredInteger(.keepaliveInterval)
         configuration.limits.timeLimitSeconds = values.requiredInteger(.timeLimit)
+        configuration.limits.resumeWindowSeconds = values.requiredInteger(.resumeWindowSeconds)
+        configuration.limits.resumableStreamsLimit = values.requiredInteger(.resumableStreams)
+        configuration.limits.resumableStreamBytes = values.requiredInteger(.resumableStreamBytes)
         configuration.workerHangNanoseconds = Int64(
             values.requiredNumber(.workerHangSeconds) * 1e9)
         configuration.healthIntervalNanoseconds = Int64(

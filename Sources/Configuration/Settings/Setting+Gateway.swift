@@ -84,6 +84,15 @@ extension Setting {
     static let timeLimit = Setting(
         "time-limit", .integer(1...1_000_000), default: .integer(3_600),
         "Longest run of one request, in seconds; then it ends with `length`.")
+    static let resumeWindowSeconds = Setting(
+        "resume-window-seconds", .integer(1...86_400), default: .integer(60),
+        "How long a stream that goes on without its client waits for it, in seconds.")
+    static let resumableStreams = Setting(
+        "resumable-streams", .integer(0...1_000_000), default: .integer(1_024),
+        "Streams at once that go on without their client; more is 503.")
+    static let resumableStreamBytes = Setting(
+        "resumable-stream-bytes", .integer(1_024...(1 << 30)), default: .integer(1 << 20),
+        "Events kept of each such stream, in bytes; generation waits for a reader beyond.")
     static let drainSeconds = Setting(
         "drain-seconds", .integer(0...86_400), default: .integer(30),
         "After SIGTERM, how long streams may go on, in seconds.")
@@ -158,7 +167,8 @@ extension Setting {
         noWorkerWait, retryLimit, resumeLimit, decisionLimit, breakerFailures,
         breakerWindowSeconds, breakerOpenSeconds, retryBudgetPercent, workerSlotsDefault,
         workerHangSeconds, workerCheckSeconds, bodyLimit,
-        keepaliveInterval, timeLimit, drainSeconds, dataDir, logLevel,
+        keepaliveInterval, timeLimit, resumeWindowSeconds, resumableStreams, resumableStreamBytes,
+        drainSeconds, dataDir, logLevel,
     ]
     /// What `models` and `pools` of a file replace.
     static let ofOneModel: [Setting] = [model, modelName, modelAlias, policy]

@@ -97,6 +97,13 @@ package struct ChatLimits: Hashable, Sendable {
     /// How often a choice whose worker was lost after its first token goes on with another one;
     /// then it fails. 0: never.
     package var resumeLimit: Int = 64
+    /// How long a stream that goes on without its client waits for it; then it is cancelled. Its
+    /// events can be read for as long after the last one.
+    package var resumeWindowSeconds: Int = 60
+    /// Streams at once that go on without their client; more is 503.
+    package var resumableStreamsLimit: Int = 1_024
+    /// Events that are kept of each, in bytes; generation waits while nobody has read as many.
+    package var resumableStreamBytes: Int = 1 << 20
 
     package init() {}
 }

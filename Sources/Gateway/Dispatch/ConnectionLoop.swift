@@ -21,6 +21,8 @@ final class ConnectionLoop {
     private var choices: [TicketID: any TicketHolder] = [:]
     /// Requests whose head has been accepted and which have not ended.
     private var generations: [ObjectIdentifier: Generation] = [:]
+    /// Streams begun here that go on without their client, by their own id.
+    var detachable: [String: DetachableStream] = [:]
     private var ticketSequence: UInt64 = 0
     /// That the dispatcher has not yet been told of.
     private var firstTokens: [(pool: Pool, note: FirstToken)] = []
@@ -160,6 +162,7 @@ final class ConnectionLoop {
     /// The drain time is over: what still runs ends with an error of its own.
     func endAll(_ error: APIError) {
         for generation in Array(generations.values) { generation.end(.failed(error)) }
+        for stream in Array(detachable.values) { stream.remove() }
     }
 
     var activeGenerations: Int { generations.count }

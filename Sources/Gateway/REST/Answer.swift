@@ -38,6 +38,18 @@ enum Answer {
         stream.send(body, end: true)
     }
 
+    /// Of an answer that is a stream of events (HTML standard §9.2).
+    static func sendStreamHead(
+        requestID: String, face: any RESTFace, to stream: HTTPServerStream
+    ) {
+        var fields: HTTPFields = [
+            "content-type": "text/event-stream", "cache-control": "no-cache",
+            "x-accel-buffering": "no",
+        ]
+        addRequestID(requestID, face, to: &fields)
+        stream.send(HTTPResponseHead(status: 200, fields: fields), end: false)
+    }
+
     static func addRequestID(
         _ requestID: String?, _ face: any RESTFace, to fields: inout HTTPFields
     ) {

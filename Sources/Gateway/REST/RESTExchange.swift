@@ -25,8 +25,14 @@ final class RESTExchange: HTTPServerStreamReceiver {
     private var request: ChatRequest?
     private var forwardedWhole: ByteBuffer?
     private var isForwarded = false
+    /// Of a stream's events.
+    private var numbers: EventNumbers?
+    /// Set when the client asked that its stream go on without it.
+    private var detachable: DetachableStream?
+    private var streamID = ""
     private var hasBegun = false
     private var sentHead = false
+    private var isOpen = true
     private var lastSent: Instant
 
     init(
@@ -62,7 +68,12 @@ final class RESTExchange: HTTPServerStreamReceiver {
     }
 
     func closed(_ error: HTTPStreamError?) {
-        generation?.end(.abandoned)
+        isOpen = false
+        if let detachable {
+            detachable.detach()
+        } else {
+            generation?.end(.abandoned)
+        }
     }
 
     func writabilityChanged(_ isWritable: Bool) {
@@ -71,22 +82,24 @@ final class RESTExchange: HTTPServerStreamReceiver {
 
     // MARK: The answer
 
-    private func send(_ bytes: ByteBuffer) {
-        guard bytes.readableBytes > 0 else { return }
+    /// Sends events, each with its number, and keeps them where the client asked for that.
+    private func sendEvents(end: Bool = false, _ write: (inout ByteBuffer) -> Void) {
+        guard let events = numbers?.number(write) else { return }
+        if events.readableBytes > 0 { detachable?.append(events) }
+        guard isAttached else { return }
+        guard events.readableBytes > 0 || end else { return }
         sendHeadIfNeeded()
         lastSent = connectionLoop.core.clock()
-        stream.send(bytes, end: false)
+        stream.send(events, end: end)
     }
+
+    /// Whether what is sent can reach the client that asked.
+    private var isAttached: Bool { isOpen && detachable?.isAttached != false }
 
     private func sendHeadIfNeeded() {
         guard !sentHead else { return }
         sentHead = true
-        var fields: HTTPFields = [
-            "content-type": "text/event-stream", "cache-control": "no-cache",
-            "x-accel-buffering": "no",
-        ]
-        Answer.addRequestID(requestID, face, to: &fields)
-        stream.send(HTTPResponseHead(status: 200, fields: fields), end: false)
+        Answer.sendStreamHead(requestID: requestID, face: face, to: stream)
     }
 
     /// Begins the stream's text with its first output.
@@ -94,6 +107,28 @@ final class RESTExchange: HTTPServerStreamReceiver {
         guard !hasBegun else { return }
         hasBegun = true
         encoder?.begin(generation?.usage ?? Usage(), into: &buffer)
+    }
+
+    /// Before the first event: from here on the client has a number to come back with. False when
+    /// the generation was ended, since there is no room.
+    private func makeDetachable() -> Bool {
+        guard isBackground, detachable == nil, let generation, let answerHead else { return true }
+        detachable = DetachableStream(
+            id: streamID, answerID: answerHead.id, tenant: generation.context.caller.tenant,
+            generation: generation, on: connectionLoop)
+        detachable?.onTakeOver = { [weak self] in self?.stream.reset(.cancel) }
+        guard detachable == nil else { return true }
+        let limit = generation.limits.resumableStreamsLimit
+        generation.end(
+            .failed(
+                APIError(
+                    .queueFull,
+                    "All \(limit) places of streams that go on without their client are taken.")))
+        return false
+    }
+
+    private var isBackground: Bool {
+        request?.isBackground == true || head.fields["x-switchyard-background"] == "true"
     }
 
     private func finish(_ usage: Usage) {
@@ -110,16 +145,16 @@ final class RESTExchange: HTTPServerStreamReceiver {
             return Answer.send(
                 body, type: Answer.json, requestID: requestID, face: face, for: head, to: stream)
         }
-        var last = ByteBuffer()
-        if isForwarded {
-            // Its usage came as an event of the upstream's.
-            last.writeStaticString("data: [DONE]\n\n")
-        } else {
-            begin(into: &last)
-            encoder?.end(usage, into: &last)
+        sendEvents(end: true) { last in
+            if isForwarded {
+                // Its usage came as an event of the upstream's.
+                last.writeStaticString("data: [DONE]\n\n")
+            } else {
+                begin(into: &last)
+                encoder?.end(usage, into: &last)
+            }
         }
-        sendHeadIfNeeded()
-        stream.send(last, end: true)
+        detachable?.finish()
     }
 
     private func fail(_ error: APIError) {
@@ -127,16 +162,18 @@ final class RESTExchange: HTTPServerStreamReceiver {
             return Answer.send(error, requestID: requestID, face: face, to: stream)
         }
         // Under a 200 already: an error event, and no good end.
-        var bytes = ByteBuffer()
-        encoder?.fail(error, into: &bytes)
-        stream.send(bytes, end: true)
+        sendEvents(end: true) { encoder?.fail(error, into: &$0) }
+        detachable?.finish()
     }
 }
 
 // MARK: - What the generation reports
 
 extension RESTExchange: GenerationReceiver {
-    var isWritable: Bool { stream.isWritable }
+    var isWritable: Bool {
+        guard let detachable else { return stream.isWritable }
+        return detachable.isAttached ? stream.isWritable : detachable.log.hasRoom
+    }
 
     func prepared(_ request: PreparedRequest) -> Bool {
         self.request = request.chat
@@ -149,6 +186,9 @@ extension RESTExchange: GenerationReceiver {
         answerHead = head
         if request.isStreaming {
             encoder = format.encoder(head)
+            var generator = SystemRandomNumberGenerator()
+            streamID = String(generator.next(), radix: 16)
+            numbers = EventNumbers(stream: streamID)
         } else {
             collector = CompletionCollector(
                 choiceCount: request.totalChoices,
@@ -161,11 +201,12 @@ extension RESTExchange: GenerationReceiver {
             collector?.append(piece, choice: choice)
             return
         }
-        var buffer = ByteBuffer()
-        begin(into: &buffer)
-        encoder?.write(
-            piece, choice: choice, usage: generation?.usage ?? Usage(), into: &buffer)
-        send(buffer)
+        guard hasBegun || makeDetachable() else { return }
+        sendEvents { buffer in
+            begin(into: &buffer)
+            encoder?.write(
+                piece, choice: choice, usage: generation?.usage ?? Usage(), into: &buffer)
+        }
     }
 
     func finished(_ reason: FinishReason, choice: Int) {
@@ -173,16 +214,18 @@ extension RESTExchange: GenerationReceiver {
             collector?.finish(reason, choice: choice)
             return
         }
-        var buffer = ByteBuffer()
-        begin(into: &buffer)
-        encoder?.finish(
-            reason, choice: choice, usage: generation?.usage ?? Usage(), into: &buffer)
-        send(buffer)
+        guard hasBegun || makeDetachable() else { return }
+        sendEvents { buffer in
+            begin(into: &buffer)
+            encoder?.finish(
+                reason, choice: choice, usage: generation?.usage ?? Usage(), into: &buffer)
+        }
     }
 
     func forwarded(_ events: ByteBuffer) {
+        guard isForwarded || makeDetachable() else { return }
         isForwarded = true
-        send(events)
+        sendEvents { $0.writeImmutableBuffer(events) }
     }
 
     func forwarded(whole: ByteBuffer) {
@@ -190,12 +233,14 @@ extension RESTExchange: GenerationReceiver {
     }
 
     func tick(now: Instant) {
-        guard let generation, let encoder, stream.isWritable else { return }
+        guard let generation, let encoder, isAttached, stream.isWritable else { return }
         let interval = Int64(generation.limits.keepaliveIntervalMilliseconds) * 1_000_000
         guard interval > 0, now.nanoseconds(since: lastSent) >= interval else { return }
         var comment = ByteBuffer()
         encoder.keepalive(into: &comment)
-        send(comment)
+        sendHeadIfNeeded()
+        lastSent = now
+        stream.send(comment, end: false)
     }
 
     func ended(_ end: GenerationEnd) {

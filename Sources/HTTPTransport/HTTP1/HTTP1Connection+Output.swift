@@ -224,6 +224,8 @@ extension HTTP1Connection {
         guard let stream = current, !stream.isClosed else { return }
         if !stream.isWritable, unsentBytes <= limits.outputLowWatermarkBytes {
             stream.isWritable = true
+            // Who asked since the last flush saw false, and waits to be told.
+            stream.toldWritable = false
         }
         if stream.toldWritable != stream.isWritable, let receiver = stream.receiver {
             stream.toldWritable = stream.isWritable

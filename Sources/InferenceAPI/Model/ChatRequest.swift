@@ -57,8 +57,8 @@ package struct ChatRequest: Hashable, Sendable {
     /// Send one usage chunk at the end of a stream. Only `include_usage: true` sets it (trap 2).
     package var includesUsage = false
     /// Everything but the seed, the stop tokens, the grammar and the prompt. `maxTokens` nil: to
-    /// the context's end (trap 18). `logitBias` holds tokens that the vocabulary has yet to be asked
-    /// about.
+    /// the context's end (trap 18). `logitBias` holds tokens that the vocabulary has yet to be
+    /// asked about.
     package var sampling = SamplingParameters()
     /// Nil: the gateway draws one. Negative seeds are folded by bit pattern.
     package var seed: UInt64?

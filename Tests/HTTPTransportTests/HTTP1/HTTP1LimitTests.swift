@@ -68,6 +68,27 @@ import Testing
         chunked.finish()
     }
 
+    @Test func whoSawThatOutputMustWaitIsToldWhenItMayGoOn() throws {
+        var limits = HTTPLimits()
+        limits.outputHighWatermarkBytes = 1_000
+        limits.outputLowWatermarkBytes = 100
+        let service = RecordingService()
+        var sawWait = false
+        service.onEnd = { exchange in
+            exchange.stream.send(HTTPResponseHead(status: 200, fields: ["date": "D"]), end: false)
+            exchange.stream.send(ByteBuffer(repeating: 0x61, count: 2_000), end: false)
+            sawWait = !exchange.stream.isWritable
+        }
+        let harness = try HTTP1Harness(service, limits: limits)
+        // All of it is written before the loop turn ends.
+        try harness.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+        let exchange = try #require(service.exchanges.first)
+        #expect(sawWait)
+        #expect(exchange.stream.isWritable)
+        #expect(exchange.writability.last == true)
+        harness.finish()
+    }
+
     @Test func theCallerGivesRefusalsTheirBody() throws {
         let harness = try HTTP1Harness(
             refusal: { ("application/json", ByteBuffer(string: #"{"status":\#($0.status)}"#)) })

@@ -1,0 +1,35 @@
+import HTTPTransport
+import InferenceAPI
+
+extension GatewayService {
+    /// The rest of a stream that the client had before, when its request says so
+    /// (`Last-Event-ID`); its body does not matter then.
+    ///
+    /// Throws `invalidHeader`, or `resourceNotFound` for a stream that is not kept.
+    func resume(
+        _ request: Request, _ face: any RESTFace
+    ) throws(APIError) -> ResumedExchange? {
+        guard let value = request.head.fields["last-event-id"] else { return nil }
+        guard let id = EventID(value) else {
+            throw APIError(
+                .invalidHeader, "Expected the id of an event of this server.",
+                parameter: "last-event-id")
+        }
+        return try resume(request, face, stream: id.stream, after: id.number)
+    }
+
+    /// The events of a stream after number `after`; -1: all.
+    ///
+    /// - Parameter stream: its own id or its answer's.
+    /// Throws `resourceNotFound` for a stream that is not kept.
+    func resume(
+        _ request: Request, _ face: any RESTFace, stream: String, after: Int
+    ) throws(APIError) -> ResumedExchange {
+        guard let place = core.resumable.find(stream, tenant: request.tenant) else {
+            throw APIError.streamGone
+        }
+        return ResumedExchange(
+            request.stream, face: face, requestID: request.id, core: core,
+            owner: loops[place.loop], streamID: place.stream, after: after)
+    }
+}
