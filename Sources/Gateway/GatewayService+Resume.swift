@@ -2,6 +2,18 @@ import HTTPTransport
 import InferenceAPI
 
 extension GatewayService {
+    /// `GET /v1/responses/{id}?stream=true`: the events after number `starting_after`.
+    func resumeResponse(
+        _ request: Request, _ endpoint: Endpoint
+    ) throws(APIError) -> ResumedExchange {
+        let query = Query(of: request.head.path)
+        guard try query.bool("stream") == true else {
+            throw APIError(.resourceNotFound, "There is no such response.")
+        }
+        let after = try query.integer("starting_after", in: 0...Int.max)
+        return try resume(request, ChatFace(), stream: endpoint.id, after: after ?? -1)
+    }
+
     /// The rest of a stream that the client had before, when its request says so
     /// (`Last-Event-ID`); its body does not matter then.
     ///

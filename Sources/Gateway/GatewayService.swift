@@ -43,18 +43,10 @@ struct GatewayService: HTTPService {
             head: head, stream: stream, id: requestID, tenant: try authorize(head))
         switch endpoint.operation {
         case .chatCompletions: return try generate(request, ChatFace())
-        case .models: answer(request, core.serving.current.catalogue.listBody)
-        case .model:
-            var body = ByteBuffer()
-            try core.serving.current.catalogue.list.find(endpoint.id).write(into: &body)
-            answer(request, body)
-        case .response:
-            let query = Query(of: head.path)
-            guard try query.bool("stream") == true else {
-                throw APIError(.resourceNotFound, "There is no such response.")
-            }
-            let after = try query.integer("starting_after", in: 0...Int.max)
-            return try resume(request, ChatFace(), stream: endpoint.id, after: after ?? -1)
+        case .models, .model, .languageModels, .languageModel, .embeddingModels,
+            .imageGenerationModels, .apiKey, .me:
+            try list(endpoint, for: request)
+        case .response: return try resumeResponse(request, endpoint)
         case .deferredCompletion:
             throw APIError(.resourceNotFound, "There is no such deferred completion.")
         default: throw APIError(.routeNotFound, "There is nothing at this URL.")

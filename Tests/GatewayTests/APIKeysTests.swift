@@ -37,3 +37,25 @@ import Testing
         #expect(error.description == "--api-key-file: k:3: a key has at least 8 bytes")
     }
 }
+
+@Suite struct APIKeyDescriptionTests {
+    @Test func describesAKeyWithoutTellingIt() throws {
+        let key = "xai-0123456789abcdefghij"
+        let keys = try APIKeys(text: "\(key) alice\nshort-key bob\n", path: "k")
+        let alice = try #require(keys.description(of: key))
+        #expect(alice.name == "alice")
+        #expect(alice.redactedKey == "xai-...ghij")
+        #expect(alice.created > 0 && alice.created == alice.modified)
+        let bob = try #require(keys.description(of: "short-key"))
+        #expect(bob.redactedKey == "...")
+        #expect(bob.teamID == alice.teamID)
+        #expect(Set([alice.apiKeyID, bob.apiKeyID, alice.userID, bob.userID]).count == 4)
+        #expect(keys.description(of: "xai-0123456789abcdefghiJ") == nil)
+        // The same again after a restart.
+        let again = try APIKeys(text: "\(key) renamed\n", path: "k").description(of: key)
+        #expect(again?.apiKeyID == alice.apiKeyID)
+        // RFC 9562 §5.8: version 8, variant 10.
+        #expect(alice.apiKeyID.dropFirst(14).first == "8")
+        #expect(alice.apiKeyID.count == 36)
+    }
+}

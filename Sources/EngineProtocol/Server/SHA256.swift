@@ -1,8 +1,9 @@
-import NIOCore
+package import NIOCore
 
 /// SHA-256 (FIPS 180-4) of whole buffers: the fingerprint of a tokenizer bundle, which tells a
-/// client that nothing was lost on the way. 150 MB/s in a release build; not for secrets.
-enum SHA256 {
+/// client that nothing was lost on the way. 150 MB/s in a release build; its time may tell the
+/// length of what is hashed, nothing else.
+package enum SHA256 {
     /// Lower-case hexadecimal.
     static func hexDigest(_ bytes: ByteBuffer) -> String {
         digest(bytes).map { byte in
@@ -10,7 +11,7 @@ enum SHA256 {
         }.joined()
     }
 
-    static func digest(_ bytes: ByteBuffer) -> [UInt8] {
+    package static func digest(_ bytes: ByteBuffer) -> [UInt8] {
         var state = initial
         var rest = bytes
         let whole = rest.readableBytes & ~63

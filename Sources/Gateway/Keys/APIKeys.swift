@@ -1,4 +1,7 @@
+import EngineProtocol
 internal import Foundation
+package import InferenceAPI
+import NIOCore
 
 /// The static keys of `--api-key-file`. Immutable; replaced whole.
 ///
@@ -38,6 +41,8 @@ package struct APIKeys: Sendable {
     }
 
     private let keys: [Key]
+    /// Unix seconds at which the keys were read.
+    private let loaded: Int
 
     package init(path: String) throws(LoadError) {
         guard let data = FileManager.default.contents(atPath: path) else {
@@ -69,11 +74,39 @@ package struct APIKeys: Sendable {
         }
         guard !keys.isEmpty else { throw .empty(path: path) }
         self.keys = keys
+        loaded = UnixClock.seconds()
     }
 
     /// The name of the matching key; nil for a wrong key. Takes the same time wherever the first
     /// difference is, and whichever key matches.
     package func name(of candidate: String) -> String? {
+        key(candidate)?.name
+    }
+
+    /// What the holder of a key is told of it; nil for a wrong key. As `name(of:)` in time.
+    package func description(of candidate: String) -> APIKeyDescription? {
+        key(candidate).map { key in
+            let text = String(decoding: key.bytes, as: UTF8.self)
+            // Never so much that the rest could be guessed.
+            let shown = key.bytes.count >= 24 ? 4 : 0
+            return APIKeyDescription(
+                redactedKey: text.prefix(shown) + "..." + text.suffix(shown),
+                apiKeyID: StableID.of("api key", text), userID: StableID.of("user", key.name),
+                teamID: Self.teamID, name: key.name, loaded: loaded)
+        }
+    }
+
+    /// For everybody, where no key is asked for. `loaded`: Unix seconds.
+    package static func anonymous(loaded: Int) -> APIKeyDescription {
+        APIKeyDescription(
+            redactedKey: "", apiKeyID: StableID.of("api key", ""),
+            userID: StableID.of("user", ""), teamID: teamID, name: "anonymous", loaded: loaded)
+    }
+
+    /// All keys are of one team.
+    private static let teamID = StableID.of("team", "")
+
+    private func key(_ candidate: String) -> Key? {
         let bytes = Array(candidate.utf8)
         var found: Int?
         for (index, key) in keys.enumerated() {
@@ -84,6 +117,24 @@ package struct APIKeys: Sendable {
             }
             if difference == 0 { found = index }
         }
-        return found.map { keys[$0].name }
+        return found.map { keys[$0] }
+    }
+}
+
+/// Ids of what has none of its own: the same in every process, and not to be read backwards.
+enum StableID {
+    /// A UUID of version 8 (RFC 9562 §5.8) from the SHA-256 of what it stands for.
+    static func of(_ kind: String, _ text: String) -> String {
+        var bytes = Array(
+            SHA256.digest(ByteBuffer(string: "switchyard \(kind)\u{0}\(text)")).prefix(16))
+        bytes[6] = bytes[6] & 0x0F | 0x80
+        bytes[8] = bytes[8] & 0x3F | 0x80
+        return UUID(
+            uuid: (
+                bytes[0], bytes[1], bytes[2], bytes[3], bytes[4], bytes[5], bytes[6], bytes[7],
+                bytes[8], bytes[9], bytes[10], bytes[11], bytes[12], bytes[13], bytes[14],
+                bytes[15]
+            )
+        ).uuidString.lowercased()
     }
 }

@@ -13,20 +13,20 @@ struct Catalogue: Sendable {
     /// Looked up only.
     private let targets: [String: Target]
     let list: ModelList
+    let languageModels: LanguageModelList
     /// The answer to `GET /v1/models`.
     let listBody: ByteBuffer
 
     /// - Parameter pools: by model.
     init(models: [ModelSettings], splits: [ModelSplit], pools: [String: Pool]) {
         var targets: [String: Target] = [:]
-        var descriptions: [ModelDescription] = []
+        var descriptions: [LanguageModelDescription] = []
         for model in models {
             guard let pool = pools[model.name] else { continue }
             for name in [model.name] + model.aliases { targets[name] = .pool(pool) }
             descriptions.append(
-                ModelDescription(
-                    id: model.name, aliases: model.aliases, created: pool.model.created,
-                    ownedBy: "switchyard"))
+                LanguageModelDescription(
+                    pool.model, name: model.name, aliases: model.aliases))
         }
         for split in splits {
             var sum: UInt64 = 0
@@ -39,12 +39,12 @@ struct Catalogue: Sendable {
             guard let first = shares.first else { continue }
             targets[split.name] = .split(name: split.name, shares)
             descriptions.append(
-                ModelDescription(
-                    id: split.name, created: first.pool.model.created, ownedBy: "switchyard"))
+                LanguageModelDescription(first.pool.model, name: split.name))
         }
         self.targets = targets
         hasUpstreams = pools.values.contains { $0.kind == .openAI }
-        list = ModelList(descriptions)
+        languageModels = LanguageModelList(descriptions)
+        list = ModelList(descriptions.map(\.model))
         var body = ByteBuffer()
         list.write(into: &body)
         listBody = body
@@ -78,5 +78,14 @@ struct Catalogue: Sendable {
             return (shares.first { place < $0.upTo } ?? shares[shares.count - 1]).pool
         case nil: throw .modelNotFound(name)
         }
+    }
+}
+
+extension LanguageModelDescription {
+    fileprivate init(_ model: ServedModel, name: String, aliases: [String] = []) {
+        self.init(
+            model: ModelDescription(
+                id: name, aliases: aliases, created: model.created, ownedBy: "switchyard"),
+            fingerprint: model.fingerprint, contextTokens: model.tokenizer?.contextTokens)
     }
 }

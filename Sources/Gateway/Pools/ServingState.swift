@@ -1,3 +1,4 @@
+import InferenceAPI
 import Synchronization
 
 /// What requests are served by now: configuration, keys and models. Immutable; replaced whole, so
@@ -7,11 +8,20 @@ final class ServingState: Sendable {
     /// Nil: everybody may.
     let keys: APIKeys?
     let catalogue: Catalogue
+    /// Unix seconds since when requests are served by it.
+    private let created = UnixClock.seconds()
 
     init(configuration: GatewayConfiguration, keys: APIKeys?, catalogue: Catalogue) {
         self.configuration = configuration
         self.keys = keys
         self.catalogue = catalogue
+    }
+
+    /// What the holder of a key that was accepted is told of it.
+    ///
+    /// - Parameter key: nil where none was given.
+    func describe(key: String?) -> APIKeyDescription {
+        key.flatMap { keys?.description(of: $0) } ?? APIKeys.anonymous(loaded: created)
     }
 }
 

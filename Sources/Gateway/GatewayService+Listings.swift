@@ -1,0 +1,34 @@
+import InferenceAPI
+import NIOCore
+
+/// What is served, and to whom.
+extension GatewayService {
+    /// Throws `modelNotFound`.
+    func list(_ endpoint: Endpoint, for request: Request) throws(APIError) {
+        let state = core.serving.current
+        var body = ByteBuffer()
+        switch endpoint.operation {
+        case .models: body = state.catalogue.listBody
+        case .model: try state.catalogue.list.find(endpoint.id).write(into: &body)
+        case .languageModels: state.catalogue.languageModels.write(into: &body)
+        case .languageModel:
+            try state.catalogue.languageModels.find(endpoint.id).write(into: &body)
+        case .embeddingModels, .imageGenerationModels:
+            body.writeStaticString("{\"models\":[]}")
+        case .apiKey: try describeKey(of: request, state).write(into: &body)
+        case .me: try describeKey(of: request, state).writeCaller(into: &body)
+        default: throw APIError(.routeNotFound, "There is nothing at this URL.")
+        }
+        answer(request, body)
+    }
+
+    private func describeKey(
+        of request: Request, _ state: ServingState
+    ) throws(APIError) -> APIKeyDescription {
+        guard state.keys != nil else { return state.describe(key: nil) }
+        let fields = request.head.fields
+        return state.describe(
+            key: try RequestHeaders.key(
+                authorization: fields["authorization"], apiKey: fields["x-api-key"]))
+    }
+}
