@@ -43,6 +43,7 @@ struct GatewayService: HTTPService {
             head: head, stream: stream, id: requestID, tenant: try authorize(head))
         switch endpoint.operation {
         case .chatCompletions: return try generate(request, ChatFace())
+        case .responses: return try generate(request, ResponsesFace())
         case .models, .model, .languageModels, .languageModel, .embeddingModels,
             .imageGenerationModels, .apiKey, .me:
             try list(endpoint, for: request)

@@ -26,7 +26,14 @@ extension ByteBuffer {
 
     /// `{"content":[…],"refusal":null}` (trap 12).
     mutating func writeChatLogprobs(_ logprobs: [ChatTokenLogprob]) {
-        writeStaticString("{\"content\":[")
+        writeStaticString("{\"content\":")
+        writeTokenLogprobs(logprobs)
+        writeStaticString(",\"refusal\":null}")
+    }
+
+    /// The tokens as an array of objects.
+    mutating func writeTokenLogprobs(_ logprobs: [ChatTokenLogprob]) {
+        writeStaticString("[")
         for (index, entry) in logprobs.enumerated() {
             if index > 0 { writeStaticString(",") }
             writeChatCandidate(entry.token)
@@ -38,7 +45,7 @@ extension ByteBuffer {
             }
             writeStaticString("]}")
         }
-        writeStaticString("],\"refusal\":null}")
+        writeStaticString("]")
     }
 
     /// The fields of a token, its object left open.

@@ -93,12 +93,7 @@ struct ChatRequestDecoder {
             deferredOffset = reader.valueOffset
             request.isDeferred = try reader.bool()
         case .reasoningEffort:
-            guard let effort = ReasoningEffort(rawValue: try reader.string()) else {
-                throw reader.refusal(
-                    .invalidValue,
-                    "Expected 'none', 'minimal', 'low', 'medium', 'high' or 'xhigh'.")
-            }
-            request.reasoningEffort = effort
+            request.reasoningEffort = try reader.reasoningEffort()
         case .maxCompletionTokens:
             maxCompletionTokens = try reader.integer(in: 1...Int64(Int32.max))
         case .maxTokens: maxTokens = try reader.integer(in: 1...Int64(Int32.max))
@@ -132,7 +127,7 @@ struct ChatRequestDecoder {
             }
         case .parallelToolCalls: _ = try reader.bool()
         case .responseFormat: try decodeResponseFormat()
-        case .searchParameters: try decodeSearchParameters()
+        case .searchParameters: try reader.skipSearchParameters()
         case .webSearchOptions:
             _ = try reader.kind()
             throw reader.unsupported("This server does not search.")
@@ -181,24 +176,6 @@ struct ChatRequestDecoder {
             guard let grammar, !grammar.isEmpty else { throw Self.missing("grammar", at: start) }
             request.responseFormat = .grammar(grammar)
         default: break
-        }
-    }
-
-    private enum SearchField: String, CaseIterable {
-        case mode
-    }
-
-    private static let searchFields = JSONKeyTable<SearchField>()
-
-    /// Live search: `off` is what we do anyway, and `auto` leaves it to us.
-    private mutating func decodeSearchParameters() throws(DecodeFailure) {
-        try reader.beginObject()
-        while try reader.nextField(in: Self.searchFields) != nil {
-            switch try reader.string() {
-            case "off", "auto": break
-            case "on": throw reader.unsupported("This server does not search.")
-            default: throw reader.refusal(.invalidValue, "Expected 'off', 'auto' or 'on'.")
-            }
         }
     }
 }

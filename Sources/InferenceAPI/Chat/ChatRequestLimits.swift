@@ -5,6 +5,8 @@ package struct ChatRequestLimits: Hashable, Sendable {
     package var messages: Int = 8_192
     package var contentParts: Int = 1_024
     package var toolCalls: Int = 128
+    /// Functions that a request defines.
+    package var tools: Int = 128
     /// `n`.
     package var choices: Int = 128
     package var stopStrings: Int = 16
@@ -18,6 +20,8 @@ package struct ChatRequestLimits: Hashable, Sendable {
     package var nameBytes: Int = 512
     /// Whether `deferred: true` is served.
     package var allowsDeferred = false
+    /// Whether `background: true` is served.
+    package var allowsBackground = false
     /// The body goes on as it is, to a server that decides by itself whether it serves tools,
     /// formats and media: those are not refused here, and not read.
     package var isForwarded = false

@@ -30,8 +30,15 @@ extension APIError {
 
     /// Appends OpenAI's error object: `{"error":{"message","type","param","code"}}`.
     package func writeBody(into buffer: inout ByteBuffer) {
+        buffer.writeStaticString("{\"error\":")
+        writeObject(into: &buffer)
+        buffer.writeStaticString("}")
+    }
+
+    /// Appends what OpenAI's error object holds.
+    func writeObject(into buffer: inout ByteBuffer) {
         let status = kind.status
-        buffer.writeStaticString("{\"error\":{\"message\":")
+        buffer.writeStaticString("{\"message\":")
         buffer.writeJSONString(message)
         buffer.writeStaticString(",\"type\":")
         buffer.writeJSONString(status.type)
@@ -39,7 +46,7 @@ extension APIError {
         buffer.writeJSONString(orNull: parameter)
         buffer.writeStaticString(",\"code\":")
         buffer.writeJSONString(orNull: status.code)
-        buffer.writeStaticString("}}")
+        buffer.writeStaticString("}")
     }
 
     /// Appends the error as a server-sent event. It ends the stream: nothing may follow it, least

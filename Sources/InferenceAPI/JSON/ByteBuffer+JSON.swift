@@ -83,6 +83,14 @@ extension ByteBuffer {
         }
     }
 
+    package mutating func writeJSONInteger(orNull value: (some FixedWidthInteger)?) {
+        if let value {
+            writeJSONInteger(value)
+        } else {
+            writeStaticString("null")
+        }
+    }
+
     /// Writes the shortest text that reads back as the same Double; `null` for infinities and NaN,
     /// which JSON cannot say.
     package mutating func writeJSONNumber(_ value: Double) {
@@ -100,6 +108,16 @@ extension ByteBuffer {
             return
         }
         writeString(value.description)
+    }
+
+    /// Writes a value that is JSON text already, on one line: events hold no line breaks, and
+    /// outside of strings, which have none, they are white space.
+    mutating func writeJSONText(_ text: String) {
+        guard text.utf8.contains(where: { $0 == 0x0A || $0 == 0x0D }) else {
+            writeString(text)
+            return
+        }
+        writeBytes(text.utf8.lazy.filter { $0 != 0x0A && $0 != 0x0D })
     }
 
     package mutating func writeJSONBool(_ value: Bool) {
