@@ -111,3 +111,24 @@ extension APIErrorStatus {
         APIErrorStatus(http: http, type: "server_error", code: code, grpc: grpc, retry: .never)
     }
 }
+
+/// The columns of Anthropic's faces ("Errors" in its API reference).
+extension APIErrorStatus {
+    /// As for the others, but for the fleet's state.
+    package var anthropicHTTP: Int { http == 503 ? 529 : http }
+
+    /// `error.type`.
+    package var anthropicType: String {
+        switch http {
+        case 401: "authentication_error"
+        case 403: "permission_error"
+        case 404: "not_found_error"
+        case 413: "request_too_large"
+        case 429: "rate_limit_error"
+        case 503: "overloaded_error"
+        case 504: "timeout_error"
+        case 500...: "api_error"
+        default: "invalid_request_error"
+        }
+    }
+}
