@@ -16,6 +16,8 @@ package struct ChatRequestLimits: Hashable, Sendable {
     /// Bytes of a GBNF grammar.
     package var grammarBytes: Int = 65_536
     package var topLogprobs: Int = 20
+    /// Token ids of one prompt that is not text; far above any context.
+    package var promptTokens: Int = 1 << 22
     /// Bytes of a name, an id or a key.
     package var nameBytes: Int = 512
     /// Whether `deferred: true` is served.
