@@ -206,7 +206,7 @@ package final class Gateway: Sendable {
             endpoint: .tcp(host: configuration.host, port: port), limits: configuration.transport)
         server.limits.bodyBytes = configuration.limits.bodyLimitBytes
         server.tls = tls
-        server.refusal = { refusal in TransportRefusal.body(refusal) }
+        server.refusal = { TransportRefusal.body($0, path: $1) }
         return server
     }
 }

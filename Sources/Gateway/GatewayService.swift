@@ -23,7 +23,8 @@ struct GatewayService: HTTPService {
             return try receiver(for: head, stream, requestID: requestID)
         } catch {
             core.metrics.refused(error)
-            Answer.send(error, requestID: requestID, to: stream)
+            Answer.send(
+                error, requestID: requestID, face: Self.errorFace(path: head.path), to: stream)
             return DiscardingReceiver(stream: stream)
         }
     }
@@ -44,6 +45,10 @@ struct GatewayService: HTTPService {
         switch endpoint.operation {
         case .chatCompletions: return try generate(request, ChatFace())
         case .responses: return try generate(request, ResponsesFace())
+        case .messages: return try generate(request, MessagesFace())
+        case .countTokens: return try countTokens(request)
+        case .completions: return try generate(request, CompletionsFace())
+        case .complete: return try generate(request, LegacyCompleteFace())
         case .models, .model, .languageModels, .languageModel, .embeddingModels,
             .imageGenerationModels, .apiKey, .me:
             try list(endpoint, for: request)

@@ -4,9 +4,12 @@ import NIOCore
 
 /// The bodies of what the transport refuses by itself, in the API's own shape.
 enum TransportRefusal {
-    static func body(_ refusal: HTTPRefusal) -> (contentType: String, bytes: ByteBuffer)? {
+    static func body(
+        _ refusal: HTTPRefusal, path: String?
+    ) -> (contentType: String, bytes: ByteBuffer)? {
         var bytes = ByteBuffer()
-        error(refusal).writeBody(into: &bytes)
+        let face = GatewayService.errorFace(path: path ?? "")
+        face.write(error(refusal), requestID: "", into: &bytes)
         return (Answer.json, bytes)
     }
 

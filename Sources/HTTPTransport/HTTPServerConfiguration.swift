@@ -14,7 +14,7 @@ package struct HTTPServerConfiguration: Sendable {
     /// than gzip and deflate are refused with 415. False: services get bodies as they came.
     package var decodesRequestBodies = true
     /// The body of an answer that the transport gives itself (see `HTTPRefusal`).
-    package var refusal: HTTPRefusal.Body = { _ in nil }
+    package var refusal: HTTPRefusal.Body = { _, _ in nil }
 
     package init(endpoint: HTTPEndpoint, limits: HTTPLimits = HTTPLimits()) {
         self.endpoint = endpoint

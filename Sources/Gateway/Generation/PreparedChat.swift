@@ -70,6 +70,27 @@ struct ChatPreparation: Sendable {
         }
     }
 
+    /// How many tokens the prompts of a request have; nothing else is made of it.
+    func countTokens(
+        _ body: ByteBuffer, _ face: any Face, of caller: ChatCaller, on eventLoop: any EventLoop
+    ) -> EventLoopFuture<Result<Int, APIError>> {
+        pool.runIfActive(eventLoop: eventLoop) {
+            Result { () throws(APIError) in
+                let state = serving.current
+                let request = try face.decode(body, limits: ChatRequestLimits()).chat
+                guard
+                    let tokenizer = try pool(for: request, caller, state).model.tokenizer
+                else {
+                    throw APIError(
+                        .unsupported,
+                        "The model `\(request.model)` is served by a server that does not tell "
+                            + "its tokens.", parameter: "model")
+                }
+                return try tokenize(request, with: tokenizer).reduce(0) { $0 + $1.count }
+            }
+        }
+    }
+
     private func prepared(
         _ request: FaceRequest, _ caller: ChatCaller, _ state: ServingState
     ) throws(APIError) -> PreparedRequest {

@@ -348,7 +348,7 @@ final class HTTP1Connection: ChannelDuplexHandler, RemovableChannelHandler {
         let stream = current
         let answers = stream == nil || stream?.response == .waiting
         if answers {
-            writeRefusal(refusal, isHead: stream?.request.head.method == "HEAD")
+            writeRefusal(refusal, of: stream?.request.head)
         } else if stream?.response == .ended {
             // A whole answer is out; the request's rest is what is wrong.
         } else {
@@ -362,8 +362,9 @@ final class HTTP1Connection: ChannelDuplexHandler, RemovableChannelHandler {
         beginClosing(lingers: true)
     }
 
-    private func writeRefusal(_ refusal: HTTPRefusal, isHead: Bool) {
-        let body = refusalBody(refusal)
+    /// - Parameter request: nil where it was not read.
+    private func writeRefusal(_ refusal: HTTPRefusal, of request: HTTPRequestHead?) {
+        let body = refusalBody(refusal, request?.path)
         var fields = HTTPFields()
         if let body { fields.append("content-type", body.contentType) }
         fields.append("content-length", "\(body?.bytes.readableBytes ?? 0)")
@@ -375,7 +376,7 @@ final class HTTP1Connection: ChannelDuplexHandler, RemovableChannelHandler {
             buffer.writeHTTP1Field("date", date.now())
             buffer.writeStaticString("connection: close\r\n")
         }
-        if let body, !isHead { output.bytes.writeImmutableBuffer(body.bytes) }
+        if let body, request?.method != "HEAD" { output.bytes.writeImmutableBuffer(body.bytes) }
     }
 
     /// Refuses the connection's first request unseen: the server is full.

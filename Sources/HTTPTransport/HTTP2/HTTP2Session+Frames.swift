@@ -122,7 +122,8 @@ extension HTTP2Session {
         guard case .server(let service, _) = role else { return }
         let slot = takeSlot()
         let stream = HTTP2Stream(
-            session: self, id: id, slot: slot, isHeadRequest: block.method == "HEAD", now: now)
+            session: self, id: id, slot: slot, isHeadRequest: block.method == "HEAD",
+            path: block.path, now: now)
         slab[slot] = stream
         let data = unsafe nghttp2_data_source(slot: slot)
         // 0 or INVALID_ARGUMENT when the stream is gone, which it is not.

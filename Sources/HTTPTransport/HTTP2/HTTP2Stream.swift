@@ -43,6 +43,8 @@ final class HTTP2Stream {
     /// The answer has no body (HEAD, 204, 304): what is sent as body is dropped.
     private var dropsBody = false
     let isHeadRequest: Bool
+    /// The request target (server).
+    let path: String?
 
     // The peer's side.
     var isRemoteEnded = false
@@ -59,13 +61,15 @@ final class HTTP2Stream {
     private(set) var cutReason: HTTPStreamError?
 
     init(
-        session: HTTP2Session, id: Int32, slot: Int, isHeadRequest: Bool = false, now: NIODeadline
+        session: HTTP2Session, id: Int32, slot: Int, isHeadRequest: Bool = false,
+        path: String? = nil, now: NIODeadline
     ) {
         connection = session.connection
         self.session = session
         self.id = id
         self.slot = slot
         self.isHeadRequest = isHeadRequest
+        self.path = path
         progressAt = now
     }
 

@@ -35,7 +35,7 @@ extension AnthropicFace {
     package func write(
         _ error: APIError, requestID: String, into buffer: inout ByteBuffer
     ) {
-        error.writeAnthropicBody(requestID: requestID, into: &buffer)
+        error.writeAnthropicBody(requestID: requestID.isEmpty ? nil : requestID, into: &buffer)
     }
 }
 

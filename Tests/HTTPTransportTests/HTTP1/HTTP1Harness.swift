@@ -14,7 +14,7 @@ final class HTTP1Harness {
     init(
         _ service: RecordingService = .echo(), through front: (any HTTPService)? = nil,
         limits: HTTPLimits = HTTPLimits(),
-        refusal: @escaping HTTPRefusal.Body = { _ in nil }
+        refusal: @escaping HTTPRefusal.Body = { _, _ in nil }
     ) throws {
         self.service = service
         connection = HTTP1Connection(

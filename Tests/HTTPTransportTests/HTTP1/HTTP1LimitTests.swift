@@ -91,7 +91,9 @@ import Testing
 
     @Test func theCallerGivesRefusalsTheirBody() throws {
         let harness = try HTTP1Harness(
-            refusal: { ("application/json", ByteBuffer(string: #"{"status":\#($0.status)}"#)) })
+            refusal: { refusal, _ in
+                ("application/json", ByteBuffer(string: #"{"status":\#(refusal.status)}"#))
+            })
         let answer = try harness.send("GET / HTTP/1.1\r\n\r\n")
         #expect(answer.hasPrefix("HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\n"))
         #expect(answer.contains("\r\ncontent-length: 14\r\n"))

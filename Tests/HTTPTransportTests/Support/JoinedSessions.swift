@@ -15,7 +15,7 @@ final class JoinedSessions {
 
     init(
         limits: HTTPLimits = HTTPLimits(), clientLimits: HTTPLimits = .trusted,
-        waitingStreams: Int = 100, refusalBody: @escaping HTTPRefusal.Body = { _ in nil }
+        waitingStreams: Int = 100, refusalBody: @escaping HTTPRefusal.Body = { _, _ in nil }
     ) {
         server = HTTP2Session(
             role: .server(service, refusalBody: refusalBody), connection: .test, limits: limits,

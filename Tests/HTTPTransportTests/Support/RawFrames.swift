@@ -85,7 +85,8 @@ enum RawFrames {
         var frames: [Frame] = []
         var index = 0
         while index + 9 <= bytes.count {
-            let length = Int(bytes[index]) << 16 | Int(bytes[index + 1]) << 8
+            let length =
+                Int(bytes[index]) << 16 | Int(bytes[index + 1]) << 8
                 | Int(bytes[index + 2])
             let stream = bytes[index + 5..<index + 9].reduce(Int32(0)) { $0 << 8 | Int32($1) }
             frames.append(
@@ -107,7 +108,7 @@ final class RawPeer {
 
     init(limits: HTTPLimits = HTTPLimits(), starts: Bool = true) {
         server = HTTP2Session(
-            role: .server(service, refusalBody: { _ in nil }), connection: .test,
+            role: .server(service, refusalBody: { _, _ in nil }), connection: .test,
             limits: limits, now: now)
         if starts { send(RawFrames.start) }
     }
