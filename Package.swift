@@ -122,8 +122,8 @@ let package = Package(
         library(
             "Gateway",
             [
-                "Admission", "Routing", "InferenceAPI", "HTTPTransport", "EngineProtocol",
-                "Tokenization", "Metrics", "InferenceTypes", log,
+                "Admission", "Routing", "InferenceAPI", "HTTPTransport", "EngineProtocol", "GRPC",
+                "Tokenization", "Metrics", "InferenceTypes", "XAIProto", protobuf, log,
             ] + nio),
         library(
             "Worker",
@@ -135,7 +135,11 @@ let package = Package(
 
         // Edges.
         library(
-            "InferenceAPI", ["InferenceTypes", .product(name: "NIOCore", package: "swift-nio")]),
+            "InferenceAPI",
+            [
+                "InferenceTypes", "XAIProto", "GRPC", protobuf,
+                .product(name: "NIOCore", package: "swift-nio"),
+            ]),
         library(
             "EngineProtocol",
             ["EngineProto", "GRPC", "HTTPTransport", "InferenceTypes", protobuf] + nio),
@@ -174,6 +178,9 @@ let package = Package(
         .target(
             name: "EngineProto", dependencies: [protobuf],
             swiftSettings: [.swiftLanguageMode(.v6)]),
+        .target(
+            name: "XAIProto", dependencies: [protobuf],
+            swiftSettings: [.swiftLanguageMode(.v6)]),
 
         // C.
         .systemLibrary(
@@ -202,7 +209,9 @@ let package = Package(
                 "Scheduling", "Routing", "EngineProto", "EngineProtocol", "HTTPTransport", "GRPC",
                 "InferenceTypes", "Tokenization", "CLlama", log, protobuf,
             ] + nio),
-        tests("InferenceAPI", nio, exclude: ["Corpus", "Fixtures"]),
+        tests(
+            "InferenceAPI", ["GRPC", "InferenceTypes", "XAIProto", protobuf] + nio,
+            exclude: ["Corpus", "Fixtures"]),
         tests(
             "EngineProtocol",
             ["EngineProto", "GRPC", "HTTPTransport", "InferenceTypes", protobuf] + nio,

@@ -6,10 +6,11 @@ import Testing
     static let root = URL(fileURLWithPath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 
-    @Test func protosAndGeneratedSourcesBelongTogether() throws {
+    @Test(arguments: ["EngineProto", "XAIProto"])
+    func protosAndGeneratedSourcesBelongTogether(_ target: String) throws {
         let check = Process()
         check.executableURL = URL(fileURLWithPath: "/usr/bin/sha256sum")
-        check.arguments = ["--check", "--strict", "protocols/EngineProto.sha256"]
+        check.arguments = ["--check", "--strict", "protocols/\(target).sha256"]
         check.currentDirectoryURL = Self.root
         let output = Pipe()
         check.standardOutput = output
@@ -22,11 +23,15 @@ import Testing
             "run scripts/generate-protos.sh: \(String(decoding: said, as: UTF8.self))")
     }
 
-    @Test func everyProtoOfTheWorkerProtocolIsListed() throws {
+    @Test(arguments: [
+        ("EngineProto", ["protocols/vllm"]),
+        ("XAIProto", ["protocols/xai/api/v1", "protocols/google/rpc", "protocols/grpc"]),
+    ])
+    func everyProtoIsListed(_ target: String, _ folders: [String]) throws {
         let list = try String(
-            contentsOf: Self.root.appendingPathComponent("protocols/EngineProto.sha256"),
+            contentsOf: Self.root.appendingPathComponent("protocols/\(target).sha256"),
             encoding: .utf8)
-        for folder in ["protocols/vllm", "Sources/EngineProto"] {
+        for folder in folders + ["Sources/\(target)"] {
             let path = Self.root.appendingPathComponent(folder).path
             for name in try FileManager.default.contentsOfDirectory(atPath: path) {
                 #expect(list.contains("  \(folder)/\(name)\n"))

@@ -23,7 +23,7 @@ struct SourceTree {
         }
     }
 
-    static let generated = ["Sources/EngineProto"]
+    static let generated = ["Sources/EngineProto/", "Sources/XAIProto/"]
 
     static let files: [File] = load(["Sources", "loadtest", "Tests"], ending: ".swift")
     static let sources: [File] = files.filter { !$0.path.hasPrefix("Tests/") }
