@@ -1,3 +1,4 @@
+internal import GRPC
 internal import HTTPTransport
 internal import InferenceAPI
 package import Logging
@@ -14,6 +15,8 @@ package final class Gateway: Sendable {
     private let directory: PoolDirectory
     private let servers: [HTTPServer]
     private let adminServer: HTTPServer
+    /// Of `grpc.health.v1` on the clients' ports.
+    private let health: GRPCHealthService
     private let groups: [MultiThreadedEventLoopGroup]
     private let preparationPool: NIOThreadPool
     private let reloading: Reloading
@@ -24,6 +27,9 @@ package final class Gateway: Sendable {
     package let adminPort: Int
     /// What clients can ask for first.
     package let modelName: String
+
+    /// How late `grpc.health.v1` may be, besides draining, which it tells at once.
+    private static let healthInterval: TimeAmount = .milliseconds(100)
 
     /// Opens the models' vocabularies and all ports. Workers come up afterwards; `/readyz` says
     /// when.
@@ -74,7 +80,8 @@ package final class Gateway: Sendable {
             numbers: numbers)
         try await directory.apply(configuration)
 
-        let service = GatewayService(core: core, loops: loops)
+        let health = GRPCHealthService(statuses: [:])
+        let service = GatewayService(core: core, loops: loops, health: health)
         let plain = try await HTTPServer.start(
             configuration: Self.server(configuration, port: configuration.port, tls: nil),
             group: clientGroup, service: service, logger: core.logger)
@@ -99,6 +106,14 @@ package final class Gateway: Sendable {
             service: try Self.adminService(core, configuration, directory, reloading),
             logger: core.logger)
 
+        // Readiness is a sum of what dispatchers publish, so it is looked at, not told.
+        let status = core.status
+        adminGroup.next().scheduleRepeatedTask(initialDelay: .zero, delay: Self.healthInterval) {
+            _ in
+            for name in GRPCMethods.healthServices {
+                health.set(status.isReady ? .serving : .notServing, for: name)
+            }
+        }
         if let accessLog = core.accessLog {
             adminGroup.next().scheduleRepeatedTask(
                 initialDelay: AccessLog.interval, delay: AccessLog.interval
@@ -110,6 +125,7 @@ package final class Gateway: Sendable {
         self.directory = directory
         self.servers = servers
         self.adminServer = admin
+        self.health = health
         self.groups = [clientGroup, controlGroup, adminGroup]
         self.preparationPool = pool
         self.reloading = reloading
@@ -140,6 +156,8 @@ package final class Gateway: Sendable {
     /// workers end last.
     package func stop() async {
         core.status.drain()
+        // Open watches would hold up the drain.
+        health.close()
         await directory.drain()
         let seconds = core.serving.current.configuration.drainSeconds
         let deadline = NIODeadline.now() + .seconds(Int64(seconds))
@@ -204,7 +222,9 @@ package final class Gateway: Sendable {
     ) -> HTTPServerConfiguration {
         var server = HTTPServerConfiguration(
             endpoint: .tcp(host: configuration.host, port: port), limits: configuration.transport)
-        server.limits.bodyBytes = configuration.limits.bodyLimitBytes
+        // Exchanges have limits of their own; a gRPC message as long as that has its prefix too.
+        server.limits.bodyBytes =
+            configuration.limits.bodyLimitBytes + GRPCFrameDecoder.prefixBytes
         server.tls = tls
         server.refusal = { TransportRefusal.body($0, path: $1) }
         return server

@@ -1,22 +1,29 @@
+import GRPC
 import HTTPTransport
 import InferenceAPI
 import NIOCore
 
-/// The public port: finds a request's endpoint, checks its key, and hands it on.
+/// The public port: finds a request's endpoint, checks its key, and hands it on. gRPC's requests
+/// go to a router of their own.
 struct GatewayService: HTTPService {
     let core: GatewayCore
     /// By number; at most a few dozen, so the search by identity is short.
     let loops: [ConnectionLoopHandle]
     private let requestIDs = RequestIDs()
+    private let grpc: GRPCRouter
 
-    init(core: GatewayCore, loops: [ConnectionLoopHandle]) {
+    /// - Parameter health: of `grpc.health.v1`, kept by the caller.
+    init(core: GatewayCore, loops: [ConnectionLoopHandle], health: GRPCHealthService) {
         self.core = core
         self.loops = loops
+        grpc = GRPCMethods.router(
+            core: core, loops: loops, requestIDs: requestIDs, health: health)
     }
 
     func accept(
         _ head: HTTPRequestHead, _ stream: HTTPServerStream
     ) -> any HTTPServerStreamReceiver {
+        guard !GRPCRouter.isGRPC(head) else { return grpc.accept(head, stream) }
         let requestID =
             RequestHeaders.requestID(head.fields["x-request-id"]) ?? requestIDs.next()
         do {
@@ -114,25 +121,10 @@ struct GatewayService: HTTPService {
 
     /// The name of the key, for logs; nil where none is asked for.
     private func authorize(_ head: HTTPRequestHead) throws(APIError) -> String? {
-        guard let keys = core.serving.current.keys else { return nil }
-        let key = try RequestHeaders.key(
-            authorization: head.fields["authorization"], apiKey: head.fields["x-api-key"])
-        guard let key else {
-            throw APIError(.unauthenticated, "No API key was given: send 'Authorization: Bearer'.")
-        }
-        guard let name = keys.name(of: key) else {
-            throw APIError(.invalidKey, "The API key is not known here.")
-        }
-        return name
+        try core.authorize(head.fields)
     }
 
     func connectionLoop(of stream: HTTPServerStream) -> ConnectionLoop {
-        let eventLoop = stream.eventLoop
-        for handle in loops where handle.eventLoop === eventLoop {
-            guard let connectionLoop = handle.onLoop else { break }
-            return connectionLoop
-        }
-        preconditionFailure("a connection on a loop that is not the gateway's")
+        loops.onLoop(stream.eventLoop)
     }
-
 }

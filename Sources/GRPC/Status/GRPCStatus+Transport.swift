@@ -74,10 +74,13 @@ extension GRPCStatus {
             origin: .peer)
     }
 
-    /// Appends `grpc-status` and, where present, message and details.
+    /// Appends `grpc-status` and, where present, message, details and retry pushback.
     package func write(to fields: inout HTTPFields) {
         fields.append("grpc-status", String(code.rawValue))
         if !message.isEmpty { fields.append("grpc-message", Self.encodeMessage(message)) }
         if let details { fields.append("grpc-status-details-bin", Base64.encode(details)) }
+        if let retryPushbackMilliseconds {
+            fields.append("grpc-retry-pushback-ms", String(retryPushbackMilliseconds))
+        }
     }
 }

@@ -7,6 +7,9 @@ package struct GRPCStatus: Error, Hashable, Sendable {
     package var details: [UInt8]?
     /// Who decided it, which is what a retry depends on.
     package var origin: Origin
+    /// When the client's own retry may come, in milliseconds; a negative number asks for none; nil
+    /// leaves it to its policy (`grpc-retry-pushback-ms`, gRFC A6). Only sent.
+    package var retryPushbackMilliseconds: Int32?
 
     package init(
         _ code: Code, _ message: String = "", details: [UInt8]? = nil, origin: Origin = .local

@@ -203,3 +203,15 @@ struct ConnectionLoopHandle: Sendable {
         }
     }
 }
+
+extension [ConnectionLoopHandle] {
+    /// What belongs to `eventLoop`, on which it is called. At most a few dozen, so the search by
+    /// identity is short.
+    func onLoop(_ eventLoop: any EventLoop) -> ConnectionLoop {
+        for handle in self where handle.eventLoop === eventLoop {
+            guard let connectionLoop = handle.onLoop else { break }
+            return connectionLoop
+        }
+        preconditionFailure("a connection on a loop that is not the gateway's")
+    }
+}

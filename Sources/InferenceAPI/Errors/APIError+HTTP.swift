@@ -4,19 +4,22 @@ extension APIError {
     /// The HTTP status of this error's row.
     package var httpStatus: Int { kind.status.http }
 
+    /// When a retry may help, for errors whose row says that one may; seconds are rounded up.
+    package var retryDelay: (seconds: Int, milliseconds: Int)? {
+        guard case .after(let standard) = kind.status.retry else { return nil }
+        let milliseconds = max(1, retryAfterMilliseconds ?? standard)
+        return ((milliseconds - 1) / 1_000 + 1, milliseconds)
+    }
+
     /// Fields that belong on an HTTP answer with this error, `content-type` included, in lower
     /// case; `x-request-id` and `content-length` are the caller's.
     package var httpFields: [(name: String, value: String)] {
         var fields = [(name: "content-type", value: "application/json")]
         let status = kind.status
-        switch status.retry {
-        case .byStatus: break
-        case .never: fields.append((name: "x-should-retry", value: "false"))
-        case .after(let standard):
-            let milliseconds = max(1, retryAfterMilliseconds ?? standard)
-            let seconds = (milliseconds - 1) / 1_000 + 1
-            fields.append((name: "retry-after", value: String(seconds)))
-            fields.append((name: "retry-after-ms", value: String(milliseconds)))
+        if status.retry == .never { fields.append((name: "x-should-retry", value: "false")) }
+        if let retryDelay {
+            fields.append((name: "retry-after", value: String(retryDelay.seconds)))
+            fields.append((name: "retry-after-ms", value: String(retryDelay.milliseconds)))
         }
         if status.grpc == .unauthenticated {
             // RFC 9110 §11.6.1: a 401 carries a challenge.

@@ -1,0 +1,31 @@
+import GRPC
+import HTTPTransport
+import InferenceAPI
+import InferenceTypes
+import NIOCore
+
+/// Who makes a call whose key is known, and on which loop. On that loop only.
+struct GRPCCaller {
+    let requestID: String
+    /// The key's name; nil where none is asked for.
+    let tenant: String?
+    /// The call's headers.
+    let fields: HTTPFields
+    let connectionLoop: ConnectionLoop
+    /// When the client gives up (`grpc-timeout`).
+    let deadline: Instant?
+
+    var core: GatewayCore { connectionLoop.core }
+    var eventLoop: any EventLoop { connectionLoop.eventLoop }
+
+    /// What a generation must know of it.
+    ///
+    /// Throws `invalidHeader`.
+    func generationContext() throws(APIError) -> GenerationContext {
+        var context = try GenerationContext(
+            HTTPRequestHead(method: "POST", scheme: "", authority: "", path: "", fields: fields),
+            requestID: requestID, tenant: tenant, arrival: core.clock())
+        context.deadline = deadline
+        return context
+    }
+}

@@ -1,0 +1,164 @@
+import GRPC
+import HTTPTransport
+import InferenceAPI
+import InferenceTypes
+import NIOCore
+
+/// One call for a generation, unary or streaming: gets the message, has it generated, and writes
+/// what comes out as its face wants it. Owned by the connection's loop.
+///
+/// Response headers go out with the first message. What fails before that is a Trailers-Only
+/// answer, which clients may repeat without telling anybody; what fails later ends with trailers,
+/// behind whatever was sent.
+final class GRPCExchange: GRPCServerCallReceiver {
+    /// The call drops its receiver when it ends, which breaks the cycle.
+    private let call: GRPCServerCall
+    private let face: any Face
+    /// Nil once ended, which breaks the cycle.
+    private var generation: Generation?
+    private var message: ByteBuffer?
+    private var request: ChatRequest?
+    private var format: (any AnswerFormat)?
+    /// The answer in the making: `encoder` for a stream, `collector` for a whole one.
+    private var encoder: (any AnswerEncoder)?
+    private var collector: CompletionCollector?
+    private var answerHead: ChatResponseHead?
+    private var hasBegun = false
+
+    init(
+        _ call: GRPCServerCall, face: any Face, context: GenerationContext,
+        on connectionLoop: ConnectionLoop
+    ) {
+        self.call = call
+        self.face = face
+        generation = Generation(context, receiver: self, on: connectionLoop)
+    }
+
+    // MARK: The call
+
+    func received(message: ByteBuffer) {
+        guard self.message == nil else { return refuse(.secondMessage) }
+        self.message = message
+    }
+
+    func receivedEnd() {
+        guard let message else { return refuse(.missingMessage) }
+        self.message = ByteBuffer()
+        generation?.start(message, face: face)
+    }
+
+    /// The call is over already; what is generated for it has nobody to go to.
+    func cancelled(_ status: GRPCStatus) {
+        switch status.code {
+        case .deadlineExceeded:
+            generation?.end(
+                .failed(APIError(.deadlineExceeded, "The call's deadline has passed.")))
+        case .resourceExhausted where status.origin == .local:
+            generation?.end(.failed(APIError(.payloadTooLarge, status.message)))
+        default: generation?.end(.abandoned)
+        }
+    }
+
+    func writabilityChanged(_ isWritable: Bool) {
+        if isWritable { generation?.receiverReads() }
+    }
+
+    /// Ends a call that is not what its method takes.
+    private func refuse(_ status: GRPCStatus) {
+        call.finish(status)
+        generation?.end(.failed(APIError(.invalidValue, status.message)))
+    }
+
+    // MARK: The answer
+
+    /// Begins the stream's text with its first output.
+    private func begin(into buffer: inout ByteBuffer) {
+        guard !hasBegun else { return }
+        hasBegun = true
+        encoder?.begin(generation?.usage ?? Usage(), into: &buffer)
+    }
+
+    private func send(_ bytes: ByteBuffer) {
+        guard bytes.readableBytes > 0 else { return }
+        call.send(framed: bytes)
+    }
+
+    private func finish(_ usage: Usage) {
+        if encoder != nil {
+            var last = ByteBuffer()
+            begin(into: &last)
+            encoder?.end(usage, into: &last)
+            send(last)
+        } else {
+            guard let collector, let answerHead, let format else {
+                preconditionFailure("an exchange finished without an answer")
+            }
+            var answer = ByteBuffer()
+            format.write(collector.completion(answerHead, usage), into: &answer)
+            call.send(message: answer)
+        }
+        call.finish()
+    }
+}
+
+// MARK: - What the generation reports
+
+extension GRPCExchange: GenerationReceiver {
+    var isWritable: Bool { call.isWritable }
+
+    func prepared(_ request: PreparedRequest) -> Bool {
+        self.request = request.chat
+        format = request.format
+        return true
+    }
+
+    func began(_ head: ChatResponseHead) {
+        guard let format, let request else { return }
+        answerHead = head
+        if request.isStreaming {
+            encoder = format.encoder(head)
+        } else {
+            collector = CompletionCollector(
+                choiceCount: request.totalChoices,
+                wantsLogprobs: request.sampling.topLogprobs != nil)
+        }
+    }
+
+    func received(_ piece: AnswerPiece, choice: Int) {
+        guard encoder != nil else {
+            collector?.append(piece, choice: choice)
+            return
+        }
+        var buffer = ByteBuffer()
+        begin(into: &buffer)
+        encoder?.write(piece, choice: choice, usage: generation?.usage ?? Usage(), into: &buffer)
+        send(buffer)
+    }
+
+    func finished(_ reason: FinishReason, choice: Int) {
+        guard encoder != nil else {
+            collector?.finish(reason, choice: choice)
+            return
+        }
+        var buffer = ByteBuffer()
+        begin(into: &buffer)
+        encoder?.finish(reason, choice: choice, usage: generation?.usage ?? Usage(), into: &buffer)
+        send(buffer)
+    }
+
+    // Upstreams are asked in the words of chat completions only: preparation refuses all others.
+    func forwarded(_ events: ByteBuffer) {}
+    func forwarded(whole: ByteBuffer) {}
+
+    /// HTTP/2 keeps its connections alive by itself.
+    func tick(now: Instant) {}
+
+    func ended(_ end: GenerationEnd) {
+        generation = nil
+        switch end {
+        case .finished(let usage): finish(usage)
+        case .failed(let error): call.finish(error)
+        case .abandoned: break
+        }
+    }
+}
