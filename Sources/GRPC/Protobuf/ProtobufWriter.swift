@@ -45,4 +45,11 @@ extension ByteBuffer {
         writeProtobufVarint(UInt64(value.utf8.count))
         writeString(value)
     }
+
+    /// Appends a message or bytes field with a number under 16.
+    package mutating func writeProtobufMessage(field: UInt8, _ message: ByteBuffer) {
+        writeInteger(field << 3 | 2)
+        writeProtobufVarint(UInt64(message.readableBytes))
+        writeImmutableBuffer(message)
+    }
 }
