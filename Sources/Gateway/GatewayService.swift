@@ -60,6 +60,7 @@ struct GatewayService: HTTPService {
             .imageGenerationModels, .apiKey, .me:
             try list(endpoint, for: request)
         case .response: return try resumeResponse(request, endpoint)
+        case .tokenizeText: return try tokenizeText(request)
         case .deferredCompletion:
             throw APIError(.resourceNotFound, "There is no such deferred completion.")
         default: throw APIError(.routeNotFound, "There is nothing at this URL.")

@@ -25,8 +25,20 @@ struct GRPCMethods {
     ) -> GRPCRouter {
         var methods = GRPCMethods(core: core, loops: loops, requestIDs: requestIDs)
         methods.addGenerating()
+        methods.addListings()
+        methods.addTokenize()
         health.register(in: &methods.router)
+        methods.addReflection()
         return methods.router
+    }
+
+    /// Last: it lists what there is.
+    private mutating func addReflection() {
+        guard let descriptors = Base64.decode(xaiDescriptorSet.description),
+            let reflection = try? GRPCReflectionService(
+                descriptors: ByteBuffer(bytes: descriptors), of: router)
+        else { preconditionFailure("the generated descriptors do not read") }
+        reflection.register(in: &router)
     }
 
     private init(core: GatewayCore, loops: [ConnectionLoopHandle], requestIDs: RequestIDs) {
@@ -73,14 +85,14 @@ struct GRPCMethods {
     /// A method of one request and one answer, which is at hand.
     mutating func add<Request: Message, Answer: Message>(
         _ path: String,
-        unary handle: @escaping @Sendable (Request, GRPCCaller) throws(APIError) -> Answer
+        answer handle: @escaping @Sendable (Request, GRPCCaller) throws(APIError) -> Answer
     ) {
-        add(path) { call, caller in
-            UnaryCall(call, caller) { message, caller throws(APIError) in
+        add(
+            path,
+            bytes: { message, caller throws(APIError) in
                 let answer = try handle(Request(request: message), caller).written()
                 return caller.eventLoop.makeSucceededFuture(.success(answer))
-            }
-        }
+            })
     }
 
     /// A method of one request and one answer, which comes on the call's loop. A failed future
@@ -91,15 +103,21 @@ struct GRPCMethods {
             @escaping @Sendable (Request, GRPCCaller) throws(APIError) ->
             EventLoopFuture<Result<Answer, APIError>>
     ) {
-        add(path) { call, caller in
-            UnaryCall(call, caller) { message, caller throws(APIError) in
+        add(
+            path,
+            bytes: { message, caller throws(APIError) in
                 try handle(Request(request: message), caller).map { answer in
                     answer.flatMap { message in
                         Result { () throws(APIError) in try message.written() }
                     }
                 }
-            }
-        }
+            })
+    }
+
+    /// As above, for messages that are better read elsewhere than on the call's loop, since they
+    /// may be megabytes long.
+    mutating func add(_ path: String, bytes handle: @escaping UnaryCall.Handler) {
+        add(path) { call, caller in UnaryCall(call, caller, handle) }
     }
 }
 

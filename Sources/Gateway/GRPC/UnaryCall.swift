@@ -4,8 +4,11 @@ import NIOCore
 
 /// A call of one request and one answer. Owned by the connection's loop.
 final class UnaryCall: GRPCServerCallReceiver {
+    /// Its future is of the call's loop.
     typealias Handler =
-        (ByteBuffer, GRPCCaller) throws(APIError) -> EventLoopFuture<Result<ByteBuffer, APIError>>
+        @Sendable (ByteBuffer, GRPCCaller) throws(APIError) -> EventLoopFuture<
+            Result<ByteBuffer, APIError>
+        >
 
     /// The call drops its receiver when it ends, which breaks the cycle.
     private let call: GRPCServerCall
