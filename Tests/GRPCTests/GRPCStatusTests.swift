@@ -29,6 +29,14 @@ import Testing
         #expect(GRPCStatus.decodeMessage(encoded).allSatisfy { $0 == "ü" })
     }
 
+    @Test func trailersSayWhenToRepeat() {
+        var status = GRPCStatus(.unavailable, "full")
+        status.retryPushbackMilliseconds = 1_500
+        var fields = HTTPFields()
+        status.write(to: &fields)
+        #expect(fields["grpc-retry-pushback-ms"] == "1500")
+    }
+
     @Test func trailersCarryTheWholeStatus() {
         for code in GRPCStatus.Code.allCases {
             let status = GRPCStatus(code, "why: 7%\n", details: [0, 255, 3], origin: .peer)

@@ -30,4 +30,25 @@ import Testing
     func workersFailuresHaveTheirKind(code: GRPCStatus.Code, kind: APIErrorKind) {
         #expect(APIError(GRPCStatus(code, "x")).kind == kind)
     }
+
+    @Test func everyKindHasItsCodeOverGRPC() {
+        for kind in APIErrorKind.allCases {
+            let status = APIError(kind, "why").grpcStatus
+            #expect(Int(status.code.rawValue) == kind.status.grpc.rawValue)
+            #expect(status.message == "why")
+        }
+    }
+
+    /// gRFC A6: UNAVAILABLE is what clients repeat by themselves.
+    @Test func onlyTheFleetsStateSaysWhenToRepeatACall() {
+        let full = APIError(.queueFull, "full", retryAfterMilliseconds: 1_500)
+        #expect(full.grpcStatus.retryPushbackMilliseconds == 1_500)
+        #expect(full.grpcTrailers["retry-after"] == "2")
+        let limited = APIError(.rateLimited, "slow down")
+        #expect(limited.grpcStatus.retryPushbackMilliseconds == nil)
+        #expect(limited.grpcTrailers["retry-after"] == "1")
+        let wrong = APIError(.invalidValue, "wrong")
+        #expect(wrong.grpcStatus.retryPushbackMilliseconds == nil)
+        #expect(wrong.grpcTrailers["retry-after"] == nil)
+    }
 }

@@ -36,7 +36,7 @@ package struct GRPCReflectionService: Sendable {
     /// The answer to one request.
     ///
     /// - Parameter sent: names of files that this call has had; they are not sent again.
-    fileprivate func answer(
+    func answer(
         _ request: ByteBuffer, sent: inout Set<String>
     ) throws(MalformedProtobuf) -> ByteBuffer {
         let asked = try ReflectionRequest(request)
@@ -70,8 +70,8 @@ package struct GRPCReflectionService: Sendable {
 }
 
 /// `ServerReflectionRequest`.
-private struct ReflectionRequest {
-    enum Question {
+struct ReflectionRequest {
+    enum Question: Equatable {
         case file(String)
         case symbol(String)
         case `extension`
