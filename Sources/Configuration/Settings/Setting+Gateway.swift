@@ -77,7 +77,7 @@ extension Setting {
         "How often a worker is asked for its health, in seconds.")
     static let bodyLimit = Setting(
         "body-limit", .integer(1...(1 << 40)), default: .integer(20 << 20),
-        "Largest request body, in bytes; more is 413.")
+        "Largest request body or gRPC message, in bytes; more is 413 or RESOURCE_EXHAUSTED.")
     static let keepaliveInterval = Setting(
         "keepalive-interval", .integer(0...86_400_000), default: .integer(5_000),
         "Silence after which a stream gets a comment, in milliseconds; 0 for never.")

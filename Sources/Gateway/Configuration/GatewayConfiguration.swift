@@ -82,7 +82,8 @@ package struct GatewayConfiguration: Sendable {
 
 /// Limits of one chat request; each has a defined refusal.
 package struct ChatLimits: Hashable, Sendable {
-    /// Largest request body after decompression; more is 413.
+    /// Largest request body or gRPC message after decompression; more is 413, over gRPC
+    /// RESOURCE_EXHAUSTED.
     package var bodyLimitBytes: Int = 20 << 20
     /// Requests that are being decoded and tokenized at once, per connection loop; more is 503.
     package var preparationLimit: Int = 8_192

@@ -16,6 +16,9 @@ struct GRPCMethods {
     private let requestIDs: RequestIDs
     private(set) var router: GRPCRouter
 
+    /// Longest message that is read on a connection's loop: milliseconds at worst.
+    static let smallMessageLimitBytes = 1 << 20
+
     /// Names whose health is the gateway's readiness; "" is the server as a whole.
     static let healthServices = ["", "xai_api.Chat"]
 
@@ -45,9 +48,9 @@ struct GRPCMethods {
         self.core = core
         self.loops = loops
         self.requestIDs = requestIDs
-        let limits = core.serving.current.configuration.limits
-        router = GRPCRouter(
-            configuration: GRPCConfiguration(maxMessageBytes: limits.bodyLimitBytes))
+        // Lengths are 32 bits on the wire; a gibibyte is far above what any client sends.
+        let limit = min(core.serving.current.configuration.limits.bodyLimitBytes, 1 << 30)
+        router = GRPCRouter(configuration: GRPCConfiguration(maxMessageBytes: limit))
     }
 
     /// Any method: `make` receives the call's messages. What it throws ends the call.
@@ -90,7 +93,7 @@ struct GRPCMethods {
         add(
             path,
             bytes: { message, caller throws(APIError) in
-                let answer = try handle(Request(request: message), caller).written()
+                let answer = try handle(Request(small: message), caller).written()
                 return caller.eventLoop.makeSucceededFuture(.success(answer))
             })
     }
@@ -106,7 +109,7 @@ struct GRPCMethods {
         add(
             path,
             bytes: { message, caller throws(APIError) in
-                try handle(Request(request: message), caller).map { answer in
+                try handle(Request(small: message), caller).map { answer in
                     answer.flatMap { message in
                         Result { () throws(APIError) in try message.written() }
                     }
@@ -114,8 +117,8 @@ struct GRPCMethods {
             })
     }
 
-    /// As above, for messages that are better read elsewhere than on the call's loop, since they
-    /// may be megabytes long.
+    /// As above, for messages that may be longer than `smallMessageLimitBytes`: they belong on the
+    /// preparation threads (`ConnectionLoop.prepare`).
     mutating func add(_ path: String, bytes handle: @escaping UnaryCall.Handler) {
         add(path) { call, caller in UnaryCall(call, caller, handle) }
     }
@@ -131,8 +134,18 @@ extension Message {
         }
     }
 
+    /// For messages that are read on a connection's loop. Throws `payloadTooLarge` too.
+    fileprivate init(small bytes: ByteBuffer) throws(APIError) {
+        let limit = GRPCMethods.smallMessageLimitBytes
+        guard bytes.readableBytes <= limit else {
+            throw APIError(
+                .payloadTooLarge, "A \(Self.protoMessageName) has at most \(limit) bytes.")
+        }
+        try self.init(request: bytes)
+    }
+
     /// Throws `internal` for a message over protobuf's 2 GiB.
-    fileprivate func written() throws(APIError) -> ByteBuffer {
+    func written() throws(APIError) -> ByteBuffer {
         do {
             let bytes: [UInt8] = try serializedBytes()
             return ByteBuffer(bytes: bytes)
