@@ -82,6 +82,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
         .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.2"),
+        .package(url: "https://github.com/groue/GRDB.swift.git", from: "7.10.0"),
         .package(
             url: "https://github.com/HdrHistogram/hdrhistogram-swift.git", from: "0.2.0"),
     ],
@@ -114,7 +115,7 @@ let package = Package(
         library(
             "Configuration",
             [
-                "Gateway", "Admission", "Routing", "HTTPTransport", "InferenceTypes",
+                "Gateway", "Admission", "Routing", "HTTPTransport", "InferenceTypes", "Storage",
                 .product(name: "Yams", package: "Yams"),
             ]),
 
@@ -123,7 +124,7 @@ let package = Package(
             "Gateway",
             [
                 "Admission", "Routing", "InferenceAPI", "HTTPTransport", "EngineProtocol", "GRPC",
-                "Tokenization", "Metrics", "InferenceTypes", "XAIProto", protobuf, log,
+                "Tokenization", "Metrics", "InferenceTypes", "Storage", "XAIProto", protobuf, log,
             ] + nio),
         library(
             "Worker",
@@ -161,6 +162,7 @@ let package = Package(
             swiftSettings: strict + [.unsafeFlags(["-O"], .when(configuration: .debug))]),
         library("Compression", ["CZlib", .product(name: "NIOCore", package: "swift-nio")]),
         library("Metrics"),
+        library("Storage", [.product(name: "GRDB", package: "GRDB.swift")]),
 
         // Core: no NIO, no Foundation, no clock, no logging.
         library(
@@ -227,7 +229,7 @@ let package = Package(
             exclude: ["Corpus"]),
         tests("Tokenization"),
         tests("LlamaEngine", ["CLlama", "InferenceTypes", "Scheduling"]),
-        tests("Compression", nio), tests("Metrics"), tests("Admission"),
+        tests("Compression", nio), tests("Metrics"), tests("Admission"), tests("Storage"),
         tests("Routing", ["Admission"]),
         tests("Scheduling"), tests("InferenceTypes"),
         .testTarget(

@@ -42,6 +42,7 @@ import Testing
         let doors: [String: [String]] = [
             "CNGHTTP2": ["Sources/HTTPTransport/HTTP2/"],
             "CZlib": ["Sources/Compression/"],
+            "GRDB": ["Sources/Storage/"],
             "CLlama": ["Sources/LlamaEngine/", "Sources/Tokenization/"],
             "CLlamaChat": ["Sources/LlamaEngine/", "Sources/Tokenization/"],
         ]
