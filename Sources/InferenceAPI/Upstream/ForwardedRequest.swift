@@ -5,6 +5,8 @@ package import NIOCore
 package struct ForwardedRequest: Sendable {
     private enum Field: String, CaseIterable {
         case model
+        /// The answer is fetched from us.
+        case deferred
         case streamOptions = "stream_options"
     }
 
@@ -25,7 +27,7 @@ package struct ForwardedRequest: Sendable {
         try reader.beginObject()
         while let start = try reader.nextMember() {
             switch try reader.nextKey(in: Self.fields) {
-            case .known(.model): try reader.skipValue()
+            case .known(.model), .known(.deferred): try reader.skipValue()
             case .known(.streamOptions): options = try Self.otherOptions(&reader)
             case .unknown, .end:
                 try reader.skipValue()
