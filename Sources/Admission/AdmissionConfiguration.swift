@@ -6,14 +6,18 @@ package struct AdmissionConfiguration: Hashable, Sendable {
     package var waitLimitNanoseconds: Int64
     /// A ticket that waits while no worker is ready is refused as `noWorker` after this long.
     package var noWorkerWaitLimitNanoseconds: Int64
-    /// After each such span of waiting a ticket competes one tier higher, so none starves.
+    /// Slots of each worker that batch work leaves to others.
+    package var batchReserveSlots: Int
+    /// After each such span of waiting a ticket competes one tier higher, so none starves;
+    /// batch work does not.
     package var promotionNanoseconds: Int64
 
     package init(
         queueLimitTickets: Int = 1_024,
         waitLimitNanoseconds: Int64 = 600_000_000_000,
         noWorkerWaitLimitNanoseconds: Int64 = 15_000_000_000,
-        promotionNanoseconds: Int64 = 10_000_000_000
+        promotionNanoseconds: Int64 = 10_000_000_000,
+        batchReserveSlots: Int = 0
     ) {
         precondition(queueLimitTickets >= 1, "queueLimitTickets: \(queueLimitTickets)")
         precondition(waitLimitNanoseconds > 0, "waitLimitNanoseconds: \(waitLimitNanoseconds)")
@@ -25,6 +29,7 @@ package struct AdmissionConfiguration: Hashable, Sendable {
         self.waitLimitNanoseconds = waitLimitNanoseconds
         self.noWorkerWaitLimitNanoseconds = noWorkerWaitLimitNanoseconds
         self.promotionNanoseconds = promotionNanoseconds
+        self.batchReserveSlots = batchReserveSlots
     }
 }
 

@@ -2,7 +2,8 @@ internal import Collections
 package import InferenceTypes
 
 /// Requests that wait for room on a worker: bounded, first come first served within a tier, better
-/// tiers first, with ageing so that nobody starves. Owned by the dispatcher.
+/// tiers first, with ageing so that nobody starves. Batch work does not age: it gets what nobody else
+/// wants, however long it waits. Owned by the dispatcher.
 ///
 /// ```
 ///   submit ──► waiting ──next──► handed out
@@ -91,12 +92,16 @@ package struct AdmissionQueue: Sendable {
     }
 
     /// Takes the ticket that is to run next; nil when nobody waits.
-    package mutating func next(now: Instant) -> TicketID? {
+    ///
+    /// - Parameter includingBatch: whether there is a slot that nobody else wants.
+    package mutating func next(now: Instant, includingBatch: Bool = true) -> TicketID? {
         var best: (rank: Int64, arrival: Instant, ticket: TicketID, line: Int)?
         for index in lines.indices {
+            let isBatch = index == Int(ServiceTier.batch.rawValue)
+            guard includingBatch || !isBatch else { continue }
             dropGone(line: index)
             guard let head = lines[index].first else { continue }
-            let waited = now.nanoseconds(since: head.arrival)
+            let waited = isBatch ? 0 : now.nanoseconds(since: head.arrival)
             let rank = Int64(index) - waited / configuration.promotionNanoseconds
             let candidate = (max(rank, 0), head.arrival, head.ticket, index)
             if let current = best,

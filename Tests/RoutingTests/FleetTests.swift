@@ -25,6 +25,18 @@ private func fleet(_ slots: [Int], ahead: Int = 0) -> Fleet {
         #expect(!fleet.hasRoom)
     }
 
+    @Test func knowsWhetherASlotIsIdle() {
+        var fleet = fleet([2, 1], ahead: 2)
+        for number in 0..<3 as Range<UInt64> {
+            #expect(fleet.hasIdleSlot(reserve: 0))
+            _ = fleet.place(ticket(number), by: .leastLoad)
+        }
+        // There is room, but only behind others.
+        #expect(fleet.hasRoom && !fleet.hasIdleSlot(reserve: 0))
+        _ = fleet.release(ticket(0))
+        #expect(fleet.hasIdleSlot(reserve: 0) && !fleet.hasIdleSlot(reserve: 1))
+    }
+
     @Test func alternatesBetweenEquals() {
         var fleet = fleet([8, 8])
         for number in 0..<4 as Range<UInt64> {

@@ -50,6 +50,8 @@ final class ConnectionLoop {
                 choices.removeValue(forKey: ticket)?.poolRetired()
             case .retryDenied(let ticket):
                 choices.removeValue(forKey: ticket)?.retryDenied()
+            case .preempted(let ticket):
+                choices[ticket]?.move()
             case .workerAdded(let id, let endpoint):
                 let link = makeLink(id, endpoint, of: pool)
                 links[id] = link

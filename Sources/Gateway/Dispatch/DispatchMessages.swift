@@ -34,6 +34,8 @@ enum DispatchEvent: Sendable {
     /// The retry budget is used up: the choice ends with its last worker's error.
     case retryDenied(TicketID)
     case workerAdded(WorkerID, HTTPEndpoint)
+    /// Batch work: somebody else wants its slot. It goes on when one is idle.
+    case preempted(TicketID)
     /// Its drain time is over: what still runs there goes on elsewhere.
     case workerEvicted(WorkerID)
     case workerRemoved(WorkerID)

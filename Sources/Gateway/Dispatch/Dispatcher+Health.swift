@@ -17,6 +17,7 @@ extension Dispatcher {
         guard tickets[ticket] != nil else { return }
         let now = clock()
         callEnded(ticket, fault, now: now)
+        batchRuns.ended(ticket)
         _ = fleet.release(ticket)
         tickets[ticket]?.run = nil
         let cause = retry.isResumed ? Decision.Cause.resume : .retry

@@ -62,6 +62,7 @@ final class Dispatcher {
     /// Whose rates are looked at next although nothing was heard of them.
     var rateTurn = 0
     var workerOrder: [WorkerID] = []
+    var batchRuns = BatchRuns()
     /// Of the tickets in `queue`.
     private var queued = QueuedWork()
     var workers: [WorkerID: WorkerEntry] = [:]
@@ -138,6 +139,7 @@ final class Dispatcher {
             health.requested(submission.tickets.count, now: now)
             for _ in submission.tickets { queued.add(submission.request) }
             place(now: now)
+            for ticket in submission.tickets { makeWay(for: ticket) }
         case .refused(let refusal):
             for ticket in submission.tickets { refuse(ticket, refusal, now: now) }
         }
@@ -172,6 +174,7 @@ final class Dispatcher {
         guard let entry = tickets.removeValue(forKey: ticket) else { return }
         let now = clock()
         callEnded(ticket, fault, now: now)
+        batchRuns.ended(ticket)
         if queue.cancel(ticket) {
             queued.remove(entry.request)
         } else {
@@ -189,6 +192,7 @@ final class Dispatcher {
         guard let entry = tickets[ticket] else { return }
         let now = clock()
         callEnded(ticket, nil, now: now)
+        batchRuns.ended(ticket)
         _ = fleet.release(ticket)
         if case .over = retirement {
             tickets[ticket] = nil
@@ -202,6 +206,7 @@ final class Dispatcher {
         queue.requeue(
             ticket, tier: entry.tier, arrival: entry.arrival, deadline: entry.deadline, now: now)
         place(now: now)
+        makeWay(for: ticket)
         settle()
     }
 
@@ -269,7 +274,12 @@ final class Dispatcher {
     // MARK: Placing
 
     func place(now: Instant) {
-        while fleet.hasRoom, let ticket = queue.next(now: now) {
+        while fleet.hasRoom,
+            let ticket = queue.next(
+                now: now,
+                includingBatch: fleet.hasIdleSlot(
+                    reserve: queue.configuration.batchReserveSlots))
+        {
             guard var entry = tickets[ticket] else {
                 preconditionFailure("a ticket waits that nobody knows")
             }
@@ -277,13 +287,25 @@ final class Dispatcher {
             let worker = choose(ticket, entry, now: now)
             entry.attempts += 1
             entry.run = run(ticket, on: worker, now: now)
+            if entry.tier == .batch { batchRuns.began(ticket, on: worker) }
             tickets[ticket] = entry
             health.granted(ticket, on: worker, in: &fleet)
             outbox[ticket.loop].append(.granted(ticket, worker))
         }
     }
 
+    /// For a ticket that waits, or that was placed behind others, batch work leaves a slot.
+    private func makeWay(for ticket: TicketID) {
+        guard let entry = tickets[ticket], entry.tier != .batch,
+            entry.run?.waitedForSlot ?? true,
+            let batch = batchRuns.giveWay(on: entry.run?.worker)
+        else { return }
+        outbox[batch.loop].append(.preempted(batch))
+    }
+
     private func choose(_ ticket: TicketID, _ entry: DispatchTicket, now: Instant) -> WorkerID {
+        // The worker whose slot was found idle.
+        let policy = entry.tier == .batch ? RoutingPolicy.leastLoad : policy
         guard decisions.limit > 0 else {
             guard let worker = fleet.place(ticket, entry.request, by: policy) else {
                 preconditionFailure("a fleet with room placed nothing")

@@ -180,6 +180,13 @@ package struct Fleet: Sendable {
     /// Whether any worker would take one more ticket. Then `place` gives it one.
     package var hasRoom: Bool { !room.isEmpty }
 
+    /// Whether the least loaded worker, which `leastLoad` chooses, has a slot that is free and not
+    /// among the `reserve` of it that are kept for others.
+    package func hasIdleSlot(reserve: Int) -> Bool {
+        guard let row = room.first else { return false }
+        return rows[row].totalLoad.sequences + reserve < rows[row].slots
+    }
+
     /// Chooses a worker for the ticket and counts it there; nil when none has room.
     package mutating func place(
         _ ticket: TicketID, _ request: PlacementRequest = .unknown, by policy: RoutingPolicy
