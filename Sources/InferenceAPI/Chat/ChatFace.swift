@@ -22,6 +22,11 @@ package struct ChatFormat: AnswerFormat {
     let choiceCount: Int
     let includesUsage: Bool
 
+    package init(choiceCount: Int, includesUsage: Bool) {
+        self.choiceCount = choiceCount
+        self.includesUsage = includesUsage
+    }
+
     package var idPrefix: String { "chatcmpl-" }
 
     package func encoder(_ head: ChatResponseHead) -> any AnswerEncoder {
