@@ -3,8 +3,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run build test interop bench prove-failover prove-routing format fuzz sanitize clean \
-	bootstrap
+.PHONY: help run build test interop bench prove-failover prove-routing prove-jobs format fuzz \
+	sanitize clean bootstrap
 
 # Paths that the bootstrap found; SWIFT_LINK_FLAGS makes the programs find libllama.
 ENVIRONMENT := source ./.build-env
@@ -52,6 +52,12 @@ prove-routing:  ## conversations under each routing policy: prefix hits, TTFT, b
 	@$(ENVIRONMENT) && $(SWIFT_BUILD) -c release $(PROGRAMS) && \
 		SWITCHYARD_BINARY=$$PWD/.build/release/switchyard \
 		"$$SWITCHYARD_CLIENTS/bin/python" -m pytest -q -p no:cacheprovider Tests/Clients/prove_routing.py
+
+prove-jobs:  ## kill the gateway with -9 under accepted work; each job has one result, none is lost
+	@deploy/bootstrap.sh --with-tests
+	@$(ENVIRONMENT) && $(SWIFT_BUILD) -c release $(PROGRAMS) && \
+		SWITCHYARD_BINARY=$$PWD/.build/release/switchyard \
+		"$$SWITCHYARD_CLIENTS/bin/python" -m pytest -q -p no:cacheprovider Tests/Clients/prove_jobs.py
 
 format:  ## format all Swift sources in place
 	@git ls-files -z '*.swift' ':!:*.pb.swift' | xargs -0 swift format --in-place --parallel

@@ -20,6 +20,9 @@ package final class Gateway: Sendable {
     private let groups: [MultiThreadedEventLoopGroup]
     private let preparationPool: NIOThreadPool
     private let reloading: Reloading
+    private let durable: DurableState?
+    /// Runs what was accepted; ends with `stop`.
+    private let jobs: Task<Void, Never>?
 
     /// Where clients connect without TLS.
     package let port: Int
@@ -49,15 +52,21 @@ package final class Gateway: Sendable {
             ServingState(
                 configuration: configuration, keys: nil,
                 catalogue: Catalogue(models: [], splits: [], pools: [:])))
+        let durable = try configuration.stateDirectory.map { directory in
+            try DurableState(directory: directory, configuration)
+        }
         let core = GatewayCore(
-            serving: serving, preparation: ChatPreparation(serving: serving, pool: pool),
+            serving: serving,
+            preparation: ChatPreparation(
+                serving: serving, pool: pool, keepsRequests: durable != nil),
             metrics: GatewayMetrics(status: status, accessLog: accessLog), status: status,
-            accessLog: accessLog, logger: logger)
-        return try await Gateway(core: core, pool: pool, configuration, source)
+            accessLog: accessLog, storage: durable?.access, logger: logger)
+        return try await Gateway(core: core, pool: pool, durable, configuration, source)
     }
 
     private init(
-        core: GatewayCore, pool: NIOThreadPool, _ configuration: GatewayConfiguration,
+        core: GatewayCore, pool: NIOThreadPool, _ durable: DurableState?,
+        _ configuration: GatewayConfiguration,
         _ source: @escaping @Sendable () throws -> GatewayConfiguration
     ) async throws {
         let clientGroup = MultiThreadedEventLoopGroup(
@@ -129,6 +138,9 @@ package final class Gateway: Sendable {
         self.groups = [clientGroup, controlGroup, adminGroup]
         self.preparationPool = pool
         self.reloading = reloading
+        self.durable = durable
+        let runner = durable?.start(core: core, loops: loops)
+        jobs = runner.map { runner in Task { await runner.run() } }
         self.port = plain.localAddress?.port ?? configuration.port
         self.tlsPort = tlsPort
         self.adminPort = admin.localAddress?.port ?? configuration.adminPort
@@ -158,16 +170,25 @@ package final class Gateway: Sendable {
         core.status.drain()
         // Open watches would hold up the drain.
         health.close()
+        durable?.stop()
         await directory.drain()
         let seconds = core.serving.current.configuration.drainSeconds
         let deadline = NIODeadline.now() + .seconds(Int64(seconds))
         core.logger.notice("draining", metadata: ["seconds": "\(seconds)"])
         await drainServers(deadline: deadline)
+        // Jobs have no client to wait for: those that still run begin anew after the next start.
+        endAll()
+        await jobs?.value
         // Whatever uses the loops ends before they do: supervisors, preparations that outlived
         // their clients, links; and what all these told the dispatchers, which tell the
         // connection loops, is done before those end.
         await directory.stop()
         try? await preparationPool.shutdownGracefully()
+        do {
+            try await durable?.close()
+        } catch {
+            core.logger.error("the state was not closed", metadata: ["reason": "\(error)"])
+        }
         await closeLinks()
         // Fails only on a loop that has ended, where nothing is left to be done.
         try? await dispatchLoop.submit {}.get()
@@ -202,12 +223,16 @@ package final class Gateway: Sendable {
             // A little before the servers cut what is left, it is told why.
             let grace = TimeAmount.milliseconds(500)
             let end = loops[0].eventLoop.scheduleTask(deadline: deadline - grace) {
-                for loop in loops {
-                    loop.perform { $0.endAll(APIError(.draining, "The gateway is shutting down.")) }
-                }
+                self.endAll()
             }
             await group.waitForAll()
             end.cancel()
+        }
+    }
+
+    private func endAll() {
+        for loop in connectionLoops {
+            loop.perform { $0.endAll(APIError(.draining, "The gateway is shutting down.")) }
         }
     }
 
@@ -217,14 +242,19 @@ package final class Gateway: Sendable {
         }
     }
 
+    /// Of a form around a file: boundaries, header fields, other fields.
+    private static let formOverheadBytes = 1 << 20
+
     private static func server(
         _ configuration: GatewayConfiguration, port: Int, tls: TLSServerContext?
     ) -> HTTPServerConfiguration {
         var server = HTTPServerConfiguration(
             endpoint: .tcp(host: configuration.host, port: port), limits: configuration.transport)
-        // Exchanges have limits of their own; a gRPC message as long as that has its prefix too.
-        server.limits.bodyBytes =
-            configuration.limits.bodyLimitBytes + GRPCFrameDecoder.prefixBytes
+        // Exchanges have limits of their own; a gRPC message as long as that has its prefix too, and
+        // an upload its form.
+        server.limits.bodyBytes = max(
+            configuration.limits.bodyLimitBytes + GRPCFrameDecoder.prefixBytes,
+            configuration.storage.fileBytes + Self.formOverheadBytes)
         server.tls = tls
         server.refusal = { TransportRefusal.body($0, path: $1) }
         return server

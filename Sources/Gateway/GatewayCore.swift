@@ -13,6 +13,8 @@ struct GatewayCore: Sendable {
     let resumable = ResumableStreams()
     /// Nil: none is kept.
     let accessLog: AccessLog?
+    /// Nil: nothing is kept.
+    let storage: StorageAccess?
     let logger: Logger
 
     /// Monotonic.

@@ -6,10 +6,12 @@ import Metrics
 enum RequestOutcome: MetricLabelValue {
     case finished
     case clientClosed
+    /// Its answer is fetched later.
+    case accepted
     case failed(APIErrorKind)
 
     static var allCases: [RequestOutcome] {
-        [.finished, .clientClosed]
+        [.finished, .clientClosed, .accepted]
             + APIErrorKind.allCases.filter { $0 != .clientClosed }.map { .failed($0) }
     }
 
@@ -17,6 +19,7 @@ enum RequestOutcome: MetricLabelValue {
         switch self {
         case .finished: "finished"
         case .clientClosed: "client_closed"
+        case .accepted: "accepted"
         case .failed(let kind): kind.rawValue
         }
     }
@@ -41,10 +44,18 @@ struct GatewayMetrics: Sendable {
     let completionTokens: Counter
     let retries: Counter
     let resumes: Counter
+    /// Of what was accepted earlier.
+    let jobs: MetricFamily<JobOutcomeLabel, Counter>
     private let requests: MetricFamily<RequestOutcome, Counter>
     private let finishes: MetricFamily<FinishLabel, Counter>
     private let open: Gauge
     private let reloadSucceeded: Gauge
+
+    enum JobOutcomeLabel: String, MetricLabelValue {
+        case succeeded, failed, cancelled
+        /// It goes on later.
+        case postponed
+    }
 
     enum FinishLabel: String, MetricLabelValue {
         case stop
@@ -78,6 +89,9 @@ struct GatewayMetrics: Sendable {
             "Choices continued on another worker because theirs was lost after the first token.")
         requests = registry.counters(
             "switchyard_requests_total", "Requests by how they ended.", by: "outcome")
+        jobs = registry.counters(
+            "switchyard_jobs_total",
+            "Runs of deferred, background and batch requests by how they ended.", by: "outcome")
         finishes = registry.counters(
             "switchyard_finished_choices_total", "Choices by finish reason.",
             by: "finished_reason")
@@ -168,6 +182,8 @@ struct GatewayMetrics: Sendable {
         case .finished:
             requests[.finished].increment()
             endToEnd.observe(nanoseconds)
+        case .accepted:
+            requests[.accepted].increment()
         case .abandoned:
             requests[.clientClosed].increment()
         case .failed(let error):

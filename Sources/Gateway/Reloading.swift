@@ -46,6 +46,9 @@ extension GatewayConfiguration {
             ("tokenizer-threads", preparationThreads == old.preparationThreads),
             ("access-log", accessLogPath == old.accessLogPath),
             ("decision-limit", decisionLimit == old.decisionLimit),
+            ("data-dir", stateDirectory == old.stateDirectory),
+            ("storage-synchronous", storageSynchronous == old.storageSynchronous),
+            ("limits of what is stored", storage == old.storage),
             ("body-limit", limits.bodyLimitBytes == old.limits.bodyLimitBytes),
         ]
         return pairs.filter { !$0.1 }.map(\.0)

@@ -26,9 +26,13 @@ for name in ("MODEL", "PORT", "ADMIN_PORT", "HOST", "CONFIG"):
 
 
 class Server:
-    """A `switchyard serve` (or `gateway`) process on ports of the system's choice."""
+    """A `switchyard serve` (or `gateway`) process on ports of the system's choice.
 
-    def __init__(self, *arguments, command="serve", model=MODEL, binary=BINARY):
+    `data_directory`: where its state outlives it.
+    """
+
+    def __init__(self, *arguments, command="serve", model=MODEL, binary=BINARY,
+                 data_directory=None):
         self.directory = tempfile.TemporaryDirectory(prefix="sy-")
         self.log_path = os.path.join(self.directory.name, "log")
         self.log = open(self.log_path, "wb")
@@ -40,7 +44,7 @@ class Server:
         self.process = subprocess.Popen(
             [binary, command, "--port", "0", "--admin-port", "0",
              *(["--model", model] if model else []),
-             "--data-dir", self.directory.name, *arguments],
+             "--data-dir", str(data_directory or self.directory.name), *arguments],
             stdout=self.log, stderr=self.log)
         text = self.wait_for_log(r"listening")
         self.port = int(re.search(r"[ ,]port=\"?(\d+)", text).group(1))

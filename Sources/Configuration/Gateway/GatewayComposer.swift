@@ -85,7 +85,8 @@ struct GatewayComposer {
             queueLimitTickets: values.requiredInteger(.queueLimit),
             waitLimitNanoseconds: Int64(values.requiredInteger(.queueWait)) * 1_000_000_000,
             noWorkerWaitLimitNanoseconds: Int64(values.requiredInteger(.noWorkerWait))
-                * 1_000_000_000)
+                * 1_000_000_000,
+            batchReserveSlots: values.requiredInteger(.batchReserveSlots))
         configuration.decisionLimit = values.requiredInteger(.decisionLimit)
         configuration.breaker = BreakerConfiguration(
             failureLimit: values.requiredInteger(.breakerFailures),
@@ -108,6 +109,7 @@ struct GatewayComposer {
             values.requiredNumber(.workerCheckSeconds) * 1e9)
         configuration.drainSeconds = values.requiredInteger(.drainSeconds)
         configuration.tls = tls()
+        fillStorage(&configuration)
         return configuration
     }
 

@@ -161,15 +161,16 @@ extension Setting {
         "allow-plaintext-workers", .toggle, default: .toggle(false),
         "Allow workers without TLS on addresses other than loopback.")
 
-    static let ofGateway: [Setting] = [
-        host, port, tlsPort, tlsCertificate, tlsKey, tlsSelfSigned, adminHost, adminPort,
-        adminTokenFile, apiKeyFile, accessLog, loops, tokenizerThreads, queueLimit, queueWait,
-        noWorkerWait, retryLimit, resumeLimit, decisionLimit, breakerFailures,
-        breakerWindowSeconds, breakerOpenSeconds, retryBudgetPercent, workerSlotsDefault,
-        workerHangSeconds, workerCheckSeconds, bodyLimit,
-        keepaliveInterval, timeLimit, resumeWindowSeconds, resumableStreams, resumableStreamBytes,
-        drainSeconds, dataDir, logLevel,
-    ]
+    static let ofGateway: [Setting] =
+        [
+            host, port, tlsPort, tlsCertificate, tlsKey, tlsSelfSigned, adminHost, adminPort,
+            adminTokenFile, apiKeyFile, accessLog, loops, tokenizerThreads, queueLimit, queueWait,
+            noWorkerWait, retryLimit, resumeLimit, decisionLimit, breakerFailures,
+            breakerWindowSeconds, breakerOpenSeconds, retryBudgetPercent, workerSlotsDefault,
+            workerHangSeconds, workerCheckSeconds, bodyLimit,
+            keepaliveInterval, timeLimit, resumeWindowSeconds, resumableStreams,
+            resumableStreamBytes, drainSeconds, dataDir, logLevel,
+        ] + ofStorage
     /// What `models` and `pools` of a file replace.
     static let ofOneModel: [Setting] = [model, modelName, modelAlias, policy]
     static let ofOneServedPool: [Setting] =

@@ -3,6 +3,7 @@ internal import EngineProtocol
 package import HTTPTransport
 internal import NIOCore
 package import Routing
+package import Storage
 
 /// Everything the gateway is told. Immutable; composed by the program from flags and environment.
 package struct GatewayConfiguration: Sendable {
@@ -52,6 +53,16 @@ package struct GatewayConfiguration: Sendable {
     package var transport = HTTPLimits()
     /// After SIGTERM: how long streams may go on before they are ended with an error.
     package var drainSeconds: Int = 30
+
+    /// Where what outlives the process is kept; nil: nothing is. Read at the start only, as the
+    /// limits of `storage`.
+    package var stateDirectory: String?
+    package var storage = StorageLimits()
+    package var storageSynchronous = SQLiteStorage.Synchronous.normal
+    /// Deferred requests that run or wait for a worker at once; others wait in the storage.
+    package var jobConcurrency: Int = 64
+    /// The same of requests of batches.
+    package var batchConcurrency: Int = 64
 
     package struct TLSListener: Sendable {
         package var port: Int

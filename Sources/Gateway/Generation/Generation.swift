@@ -152,7 +152,7 @@ final class Generation {
             choices,
             Submission(
                 requestID: context.requestID, tickets: choices.map(\.ticket),
-                tier: request.serviceTier ?? .standard, deadline: deadlines.min(),
+                tier: tier(of: request), deadline: deadlines.min(),
                 arrival: context.arrival, request: placement),
             to: pool)
     }
@@ -162,9 +162,14 @@ final class Generation {
     ) -> ChatResponseHead {
         var generator = SystemRandomNumberGenerator()
         return ChatResponseHead(
-            id: format.idPrefix + Identifier.request((generator.next(), generator.next())),
+            id: context.answerID
+                ?? format.idPrefix + Identifier.request((generator.next(), generator.next())),
             created: UnixClock.seconds(), model: model.name, systemFingerprint: model.fingerprint,
-            serviceTier: request.serviceTier ?? .standard)
+            serviceTier: tier(of: request))
+    }
+
+    private func tier(of request: ChatRequest) -> ServiceTier {
+        context.tier ?? request.serviceTier ?? .standard
     }
 
     /// The pool ended, since its model was swapped or unloaded. Requests that had no token yet are
@@ -216,7 +221,7 @@ final class Generation {
             prompt: prepared.prompt(ofChoice: choice).tokens + generated, sampling: sampling)
         request.resumedTokens = generated.count
         request.prefixSalt = prepared.prefixSalt
-        request.tier = prepared.request.serviceTier ?? .standard
+        request.tier = tier(of: prepared.request)
         return isOurs
             ? request
             : Resumption.foreign(request, isSeedPromised: prepared.request.seed != nil)
@@ -377,7 +382,7 @@ final class Generation {
             totalMilliseconds: Double(nanoseconds) / 1e6, status: 200)
         record.traceID = context.traceID
         record.keyName = context.caller.tenant
-        record.tier = request.map { ($0.serviceTier ?? .standard).name }
+        record.tier = request.map { tier(of: $0).name }
         record.model = (prepared?.pool ?? forwarded?.chat.pool)?.model.name
         record.isStream = request?.isStreaming ?? false
         record.choices = request?.totalChoices ?? 0
@@ -393,7 +398,7 @@ final class Generation {
         }
         record.finishReasons = finishReasons.map(\.accessLogName)
         switch end {
-        case .finished: break
+        case .finished, .accepted: break
         case .abandoned: (record.status, record.error) = (499, "client_closed")
         case .failed(let error):
             (record.status, record.error) = (error.httpStatus, error.kind.rawValue)

@@ -13,8 +13,18 @@ struct GenerationContext: Sendable {
     var deadline: Instant?
     /// Fields of the request that workers are told too.
     var forwardedFields: HTTPFields = [:]
+    /// Instead of the one that the request asks for.
+    var tier: ServiceTier?
+    /// What the answer shall be called; nil: a new name.
+    var answerID: String?
     /// W3C trace id, for the access log.
     var traceID: String?
+
+    init(requestID: String, caller: ChatCaller, arrival: Instant) {
+        self.requestID = requestID
+        self.caller = caller
+        self.arrival = arrival
+    }
 
     /// The fields of every face over HTTP.
     ///

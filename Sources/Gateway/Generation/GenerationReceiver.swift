@@ -7,6 +7,8 @@ enum GenerationEnd: Sendable {
     /// All choices have finished.
     case finished(Usage)
     case failed(APIError)
+    /// It was prepared and is run later, by something else.
+    case accepted
     /// Nobody wants the answer any more.
     case abandoned
 }

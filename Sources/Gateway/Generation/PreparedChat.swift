@@ -52,6 +52,8 @@ enum PreparationSource: Sendable {
 struct ChatPreparation: Sendable {
     let serving: ServingBox
     let pool: NIOThreadPool
+    /// Requests can be kept, to be run later.
+    let keepsRequests: Bool
     let placement = ChatPlacement()
 
     /// - Parameter caller: its conversation is sticky where a name stands for several models.
@@ -107,6 +109,7 @@ struct ChatPreparation: Sendable {
     ) throws(APIError) -> PreparedRequest {
         var limits = ChatRequestLimits()
         limits.choices = state.configuration.limits.choicesLimit
+        limits.allowsDeferred = keepsRequests
         let isChat = face is ChatFace
         // What an upstream serves it decides by itself; who it is, the body's model tells.
         if isChat, state.catalogue.hasUpstreams, let name = ChatCompletionRequest.model(of: body) {

@@ -8,11 +8,12 @@ enum Answer {
 
     /// Compressed when `request` says that its client likes that, and it pays.
     static func send(
-        _ body: ByteBuffer, type: String, requestID: String? = nil, face: any RESTFace = ChatFace(),
+        _ body: ByteBuffer, status: Int = 200, type: String, requestID: String? = nil,
+        face: any RESTFace = ChatFace(),
         for request: HTTPRequestHead? = nil, to stream: HTTPServerStream
     ) {
         var head = HTTPResponseHead(
-            status: 200,
+            status: status,
             fields: ["content-type": type, "content-length": String(body.readableBytes)])
         addRequestID(requestID, face, to: &head.fields)
         var body = body

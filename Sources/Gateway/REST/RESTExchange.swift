@@ -2,6 +2,7 @@ import HTTPTransport
 import InferenceAPI
 import InferenceTypes
 import NIOCore
+import Storage
 
 /// One request over HTTP and its answer: reads the body, has it generated, and writes what comes
 /// out as its face wants it. Owned by the connection's loop.
@@ -16,7 +17,10 @@ final class RESTExchange: HTTPServerStreamReceiver {
     private let requestID: String
     /// Nil once ended, which breaks the cycle.
     private var generation: Generation?
+    /// Kept until it is known whether the request is run now or later.
     private var body = ByteBuffer()
+    /// The name of what runs later.
+    private var jobID = ""
     private var format: (any AnswerFormat)?
     /// The answer in the making: `encoder` for a stream, `collector` for a whole one.
     private var encoder: (any AnswerEncoder)?
@@ -62,9 +66,7 @@ final class RESTExchange: HTTPServerStreamReceiver {
     }
 
     func receivedEnd(trailers: HTTPFields?) {
-        let whole = body
-        body = ByteBuffer()
-        generation?.start(whole, face: face)
+        generation?.start(body, face: face)
     }
 
     func closed(_ error: HTTPStreamError?) {
@@ -176,6 +178,12 @@ extension RESTExchange: GenerationReceiver {
     }
 
     func prepared(_ request: PreparedRequest) -> Bool {
+        let whole = body
+        body = ByteBuffer()
+        guard !request.chat.isDeferred else {
+            acceptJob(whole, request.chat)
+            return false
+        }
         self.request = request.chat
         format = request.format
         return true
@@ -248,7 +256,31 @@ extension RESTExchange: GenerationReceiver {
         switch end {
         case .finished(let usage): finish(usage)
         case .failed(let error): fail(error)
+        case .accepted:
+            var answer = ByteBuffer()
+            answer.writeStaticString("{\"request_id\":")
+            answer.writeJSONString(jobID)
+            answer.writeStaticString("}")
+            Answer.send(
+                answer, type: Answer.json, requestID: requestID, face: face, for: head, to: stream)
         case .abandoned: break
+        }
+    }
+
+    /// The client hears of it only when nothing can lose it any more.
+    private func acceptJob(_ body: ByteBuffer, _ chat: ChatRequest) {
+        guard let generation, let storage = connectionLoop.core.storage else {
+            preconditionFailure("a request was deferred where nothing is kept")
+        }
+        let job = NewJob(
+            .deferred, body, chat, face: face, owner: Owner(key: generation.context.caller.tenant))
+        jobID = job.id
+        let bound = NIOLoopBound(self, eventLoop: connectionLoop.eventLoop)
+        storage.accept(job, on: connectionLoop.eventLoop).whenSuccess { result in
+            switch result {
+            case .success: bound.value.generation?.end(.accepted)
+            case .failure(let error): bound.value.generation?.end(.failed(error))
+            }
         }
     }
 }

@@ -1,0 +1,43 @@
+import NIOPosix
+import Storage
+
+/// The storage of a running gateway: its file, the threads that wait for it, and who runs jobs.
+/// Opened, started, stopped and closed from the control path, in this order.
+final class DurableState: Sendable {
+    private static let fileName = "switchyard.sqlite"
+    private static let lockName = "jobs.lock"
+
+    let access: StorageAccess
+    private let storage: SQLiteStorage
+    private let pool: NIOThreadPool
+    private let signals: (stream: AsyncStream<Void>, continuation: AsyncStream<Void>.Continuation)
+    private let lockPath: String
+
+    init(directory: String, _ configuration: GatewayConfiguration) throws {
+        storage = try SQLiteStorage(
+            path: "\(directory)/\(Self.fileName)", limits: configuration.storage,
+            synchronous: configuration.storageSynchronous)
+        lockPath = "\(directory)/\(Self.lockName)"
+        pool = NIOThreadPool(numberOfThreads: StorageAccess.threads)
+        pool.start()
+        signals = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+        let signal = signals.continuation
+        access = StorageAccess(storage: storage, pool: pool, wake: { signal.yield() })
+    }
+
+    /// - Returns: who runs jobs; its `run` is the caller's to call.
+    func start(core: GatewayCore, loops: [ConnectionLoopHandle]) -> JobRunner {
+        JobRunner(core: core, access: access, loops: loops, lockPath: lockPath, signals: signals)
+    }
+
+    /// No job is begun any more.
+    func stop() {
+        signals.continuation.finish()
+    }
+
+    /// Nothing uses it any more.
+    func close() async throws {
+        try await pool.shutdownGracefully()
+        try storage.close()
+    }
+}

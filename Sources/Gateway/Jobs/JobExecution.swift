@@ -1,0 +1,141 @@
+import InferenceAPI
+import InferenceTypes
+import NIOCore
+import Storage
+
+/// One run of a job: a generation without a client, whose whole answer is kept. Owned by the
+/// connection loop that it runs on.
+final class JobExecution {
+    struct Result: Sendable {
+        var answer: StoredAnswer
+        /// As it was decoded; nil when it could not be.
+        var request: ChatRequest?
+    }
+
+    private let connectionLoop: ConnectionLoop
+    private var generation: Generation?
+    private var collector: CompletionCollector?
+    private var head: ChatResponseHead?
+    private var request: ChatRequest?
+    private var forwardedWhole: ByteBuffer?
+    /// Nil once called.
+    private var whenDone: ((Result) -> Void)?
+
+    init(on connectionLoop: ConnectionLoop, whenDone: @escaping (Result) -> Void) {
+        self.connectionLoop = connectionLoop
+        self.whenDone = whenDone
+    }
+
+    func start(_ job: Job) {
+        guard let face = Faces.named(job.face) else {
+            return done(
+                .failure(APIError(.internal, "Nothing here reads requests of this kind.")))
+        }
+        var context = GenerationContext(
+            requestID: job.id,
+            caller: ChatCaller(
+                tenant: job.owner.key.isEmpty ? nil : job.owner.key, conversation: nil),
+            arrival: connectionLoop.core.clock())
+        if job.kind == .batch { context.tier = .batch }
+        generation = Generation(context, receiver: self, on: connectionLoop)
+        generation?.start(ByteBuffer(bytes: job.body), face: face)
+    }
+
+    /// Nobody wants its result any more.
+    func cancel() {
+        generation?.end(.abandoned)
+    }
+
+    private func done(_ answer: StoredAnswer) {
+        let whenDone = whenDone
+        self.whenDone = nil
+        whenDone?(Result(answer: answer, request: request))
+    }
+}
+
+extension JobExecution: GenerationReceiver {
+    var isWritable: Bool { true }
+
+    func prepared(_ request: PreparedRequest) -> Bool {
+        self.request = request.chat
+        if case .text(let chat) = request, chat.request.isStreaming {
+            // Its events would be the answer, and nobody is there to read them.
+            generation?.end(
+                .failed(
+                    APIError(
+                        .invalidValue, "Not allowed in a request whose answer is fetched later.",
+                        parameter: "stream")))
+            return false
+        }
+        return true
+    }
+
+    func began(_ head: ChatResponseHead) {
+        guard let request else { return }
+        self.head = head
+        collector = CompletionCollector(
+            choiceCount: request.totalChoices, wantsLogprobs: request.sampling.topLogprobs != nil)
+    }
+
+    func received(_ piece: AnswerPiece, choice: Int) {
+        collector?.append(piece, choice: choice)
+    }
+
+    func finished(_ reason: FinishReason, choice: Int) {
+        collector?.finish(reason, choice: choice)
+    }
+
+    func forwarded(_ events: ByteBuffer) {}
+
+    func forwarded(whole: ByteBuffer) {
+        forwardedWhole = whole
+    }
+
+    func tick(now: Instant) {}
+
+    func ended(_ end: GenerationEnd) {
+        generation = nil
+        switch end {
+        case .finished(let usage):
+            if let forwardedWhole {
+                return done(.forwarded(Array(buffer: forwardedWhole)))
+            }
+            guard let collector, let head else {
+                preconditionFailure("a job finished without an answer")
+            }
+            done(.completion(collector.completion(head, usage)))
+        case .failed(let error): done(.failure(error))
+        case .abandoned, .accepted:
+            done(.failure(APIError(.clientClosed, "The request was cancelled.")))
+        }
+    }
+}
+
+/// A running job as the control path sees it. The box is its loop's.
+struct JobHandle: Sendable {
+    let loop: ConnectionLoopHandle
+    let execution: NIOLoopBoundBox<JobExecution?>
+
+    init(on loop: ConnectionLoopHandle) {
+        self.loop = loop
+        execution = .makeEmptyBox(valueType: JobExecution.self, eventLoop: loop.eventLoop)
+    }
+
+    func run(_ job: Job) async -> JobExecution.Result {
+        await withCheckedContinuation { continuation in
+            loop.perform { connectionLoop in
+                let box = execution
+                let execution = JobExecution(on: connectionLoop) { result in
+                    box.value = nil
+                    continuation.resume(returning: result)
+                }
+                box.value = execution
+                execution.start(job)
+            }
+        }
+    }
+
+    func cancel() {
+        loop.perform { _ in execution.value?.cancel() }
+    }
+}
