@@ -158,7 +158,7 @@ extension GRPCExchange: GenerationReceiver {
         switch end {
         case .finished(let usage): finish(usage)
         case .failed(let error): call.finish(error)
-        case .abandoned: break
+        case .accepted, .abandoned: break
         }
     }
 }
