@@ -1,9 +1,11 @@
+import InferenceTypes
 import NIOCore
 
 /// The fuzzing harness of everything here that reads JSON from the network. Traps on a finding.
 ///
 /// Checks, on any bytes: skipping and reading agree on what is valid, no value reads past the end,
-/// every error's offset lies in the document, and a refused chat request can be rendered.
+/// every error's offset lies in the document, and every face refuses with 400 or writes an answer
+/// that is JSON, whatever it repeats of the request.
 package func fuzzJSON(_ bytes: [UInt8]) {
     var skipper = JSONReader(bytes)
     var reader = skipper
@@ -30,6 +32,45 @@ package func fuzzJSON(_ bytes: [UInt8]) {
     } catch {
         precondition(error.httpStatus == 400, "status of \(error)")
     }
+    for face in fuzzedFaces { fuzz(face, bytes) }
+}
+
+private let fuzzedFaces: [any RESTFace] = [
+    ResponsesFace(), MessagesFace(), MessagesFace(isCounting: true), CompletionsFace(),
+    LegacyCompleteFace(),
+]
+
+private func fuzz(_ face: any RESTFace, _ bytes: [UInt8]) {
+    let body = ByteBuffer(bytes: bytes)
+    do {
+        let request = try face.decode(body, limits: ChatRequestLimits())
+        let choice = Completion.Choice(content: "x", finishReason: .endOfSequence)
+        let head = ChatResponseHead(
+            id: request.format.idPrefix + "1", created: 0, model: "m", systemFingerprint: nil,
+            serviceTier: .standard)
+        let completion = Completion(
+            head: head, choices: Array(repeating: choice, count: request.chat.totalChoices),
+            usage: Usage())
+        checkWritten { request.format.write(completion, into: &$0) }
+        guard face is ResponsesFace else { return }
+        var items = ByteBuffer()
+        try ResponsesFormat.writeInputItems(of: body, responseID: head.id, into: &items)
+        checkWritten { $0 = items }
+    } catch {
+        precondition(face.httpStatus(of: error) == 400, "status of \(error)")
+        checkWritten { face.write(error, requestID: "r", into: &$0) }
+    }
+}
+
+private func checkWritten(_ write: (inout ByteBuffer) -> Void) {
+    var buffer = ByteBuffer()
+    write(&buffer)
+    var reader = JSONReader(buffer)
+    let error = outcome { () throws(JSONError) in
+        try reader.skipValue()
+        try reader.finish()
+    }
+    precondition(error == nil, "\(error as Any) in \(String(buffer: buffer))")
 }
 
 private func outcome(_ body: () throws(JSONError) -> Void) -> JSONError? {

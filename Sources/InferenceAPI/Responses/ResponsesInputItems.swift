@@ -130,9 +130,9 @@ private struct ResponsesInputItem {
         guard type == "message" else {
             let known = id
             let id = known ?? prefix(of: type) + suffix
-            // The rest stays as it was sent, behind an id where it has none.
-            let rest = raw.dropFirst()
-            let json = known == nil ? "{\"id\":\"\(id)\"," + rest : raw
+            // The rest stays as it was sent. Where it has no id, or null, one comes last and so
+            // wins.
+            let json = known == nil ? raw.dropLast() + ",\"id\":\"\(id)\"}" : raw
             return ResponsesInputItem(id: id, json: json)
         }
         let name = id ?? "msg_" + suffix
