@@ -130,7 +130,7 @@ def test_complete_streams_events(server):
     for event in complete(server, stream=True).text.split("\n\n"):
         if not event or event.startswith(":"):
             continue
-        name, data = event.split("\n")
+        name, data = [line for line in event.split("\n") if not line.startswith("id: ")]
         value = json.loads(data[6:])
         assert name == f"event: {value['type']}"
         if value["type"] == "completion":

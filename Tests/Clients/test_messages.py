@@ -223,5 +223,5 @@ def test_events_have_their_names(server):
             elif line.startswith("data: "):
                 assert json.loads(line[6:])["type"] == name
             else:
-                assert line == "" or line.startswith(":")
+                assert line == "" or line.startswith((":", "id: "))
     assert name == "message_stop"

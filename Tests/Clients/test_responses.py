@@ -156,6 +156,26 @@ def test_a_stream_that_ends_early_says_so(launch):
     assert caught.value.code == "worker_lost"
 
 
+def test_a_background_stream_can_be_come_back_to(client):
+    """The client goes away in the middle; the rest comes to whoever asks for it by number."""
+    stream = client.responses.create(
+        stream=True, background=True, **request("Count from one to thirty.", max_output_tokens=60))
+    first = []
+    for event in stream:
+        first.append(event)
+        if len(first) == 8:
+            break
+    stream.close()
+    assert first[0].response.background is True
+    rest = list(client.responses.retrieve(
+        first[0].response.id, stream=True, starting_after=first[-1].sequence_number))
+    events = first + rest
+    assert [event.sequence_number for event in events] == list(range(len(events)))
+    assert events[-1].type in ("response.completed", "response.incomplete")
+    text = "".join(event.delta for event in events if event.type == "response.output_text.delta")
+    assert text == events[-1].response.output_text
+
+
 def test_events_have_their_names(server):
     """Raw events: one JSON object a line, each with its event's name."""
     with httpx.stream("POST", f"{server.url}/v1/responses", timeout=60,
@@ -169,5 +189,5 @@ def test_events_have_their_names(server):
             elif line.startswith("data: "):
                 assert json.loads(line[6:])["type"] == name
             else:
-                assert line == "" or line.startswith(":")
+                assert line == "" or line.startswith((":", "id: "))
     assert name in ("response.completed", "response.incomplete")

@@ -22,7 +22,7 @@ package struct ChatRequestLimits: Hashable, Sendable {
     package var nameBytes: Int = 512
     /// Whether `deferred: true` is served.
     package var allowsDeferred = false
-    /// Whether `background: true` is served.
+    /// Whether `background: true` is served without a stream, that is, answers are kept.
     package var allowsBackground = false
     /// The body goes on as it is, to a server that decides by itself whether it serves tools,
     /// formats and media: those are not refused here, and not read.

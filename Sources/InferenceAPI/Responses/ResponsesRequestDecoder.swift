@@ -10,6 +10,7 @@ struct ResponsesRequestDecoder {
     var format = ResponsesFormat()
     private var shared: SharedFields
     private var wantsLogprobs = false
+    private var backgroundOffset = 0
     /// Where `tool_choice` stands; it can only be judged with `tools` in sight.
     var toolChoiceOffset = 0
     /// The functions that may be called, of those that are defined; nil for all.
@@ -72,10 +73,8 @@ struct ResponsesRequestDecoder {
         case .instructions: format.instructions = try reader.string()
         case .store: request.isStored = try reader.bool()
         case .background:
+            backgroundOffset = reader.valueOffset
             request.isBackground = try reader.bool()
-            if request.isBackground, !limits.allowsBackground {
-                throw reader.unsupported("Background responses are not available here.")
-            }
         case .maxOutputTokens:
             request.sampling.maxTokens = try reader.integer(in: 1...Int64(Int32.max))
         case .previousResponseID:
@@ -117,6 +116,10 @@ struct ResponsesRequestDecoder {
             request.messages.insert(ChatMessage(role: .system, content: instructions), at: 0)
         }
         try settleTools()
+        if request.isBackground, !request.isStreaming, !limits.allowsBackground {
+            throw DecodeFailure(
+                .unsupported, "Only available with 'stream' here.", at: backgroundOffset)
+        }
         if wantsLogprobs || format.topLogprobs > 0 {
             request.sampling.topLogprobs = format.topLogprobs
         }

@@ -113,6 +113,8 @@ import Testing
         limits.allowsBackground = true
         let body = #"{"model":"m","input":"x","background":true}"#
         #expect(try ResponsesFace().decoded(body, limits: limits).chat.isBackground)
+        // A stream can be come back to without anything being kept.
+        #expect(try chat(#""input":"x","background":true,"stream":true"#).isBackground)
     }
 
     private static func with(_ fields: String, _ parameter: String, _ code: String) -> RefusedBody {
