@@ -1,5 +1,5 @@
 import GRPC
-import InferenceTypes
+package import InferenceTypes
 
 /// What travels beside a `Generate` request as gRPC metadata, so that the messages stay compatible
 /// with engines that do not know it.
@@ -13,6 +13,7 @@ import InferenceTypes
 /// | `switchyard-seed` | the 64-bit seed, decimal; the message carries a fold of it |
 /// | `switchyard-prefix-salt` | the salt of its KV blocks' hashes in `SubscribeKvEvents`, decimal |
 /// | `switchyard-attempt` | 0 for the first worker that gets the request, then 1, 2, … |
+/// | `traceparent`, `tracestate` | W3C Trace Context |
 ///
 /// Tier, tenant, position, seed and salt are fields of `GenerationRequest`; the rest is here.
 package struct EngineMetadata: Sendable, Hashable {
@@ -23,10 +24,15 @@ package struct EngineMetadata: Sendable, Hashable {
     package var deadlineMilliseconds: Int64?
     /// Tells late output of a superseded attempt from the current one's, in logs and journals.
     package var attempt: Int
+    /// The caller's span.
+    package var trace: TraceContext?
 
-    package init(deadlineMilliseconds: Int64? = nil, attempt: Int = 0) {
+    package init(
+        deadlineMilliseconds: Int64? = nil, attempt: Int = 0, trace: TraceContext? = nil
+    ) {
         self.deadlineMilliseconds = deadlineMilliseconds
         self.attempt = attempt
+        self.trace = trace
     }
 }
 
@@ -38,6 +44,8 @@ enum EngineMetadataKey {
     static let seed = "switchyard-seed"
     static let prefixSalt = "switchyard-prefix-salt"
     static let attempt = "switchyard-attempt"
+    static let traceParent = "traceparent"
+    static let traceState = "tracestate"
     /// A trailer: why a choice ended where the protocol has one word for several reasons.
     static let finish = "switchyard-finish"
 }
@@ -62,6 +70,10 @@ extension EngineMetadata {
             metadata.append(EngineMetadataKey.prefixSalt, String(salt))
         }
         if attempt > 0 { metadata.append(EngineMetadataKey.attempt, String(attempt)) }
+        if let trace {
+            metadata.append(EngineMetadataKey.traceParent, trace.traceparent)
+            if !trace.state.isEmpty { metadata.append(EngineMetadataKey.traceState, trace.state) }
+        }
         return metadata
     }
 
@@ -95,6 +107,10 @@ extension EngineMetadata {
         if let value = try number(fields, EngineMetadataKey.attempt) {
             metadata.attempt = Int(clamping: value)
         }
+        // A malformed one is ignored, as the standard wants.
+        metadata.trace = TraceContext(
+            traceparent: fields.fields.values(named: EngineMetadataKey.traceParent),
+            tracestate: fields.fields.values(named: EngineMetadataKey.traceState))
         return metadata
     }
 

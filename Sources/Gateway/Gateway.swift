@@ -23,6 +23,8 @@ package final class Gateway: Sendable {
     private let durable: DurableState?
     /// Runs what was accepted; ends with `stop`.
     private let jobs: Task<Void, Never>?
+    /// Of the admin loop.
+    private let exporter: NIOLoopBound<OTLPExporter>?
 
     /// Where clients connect without TLS.
     package let port: Int
@@ -55,12 +57,16 @@ package final class Gateway: Sendable {
         let durable = try configuration.stateDirectory.map { directory in
             try DurableState(directory: directory, configuration)
         }
+        let tracer = configuration.tracing.map {
+            Tracer(queue: SpanQueue(), sampleRatio: $0.sampleRatio)
+        }
         let core = GatewayCore(
             serving: serving,
             preparation: ChatPreparation(
                 serving: serving, pool: pool, keepsRequests: durable != nil),
-            metrics: GatewayMetrics(status: status, accessLog: accessLog), status: status,
-            accessLog: accessLog, storage: durable?.access, logger: logger)
+            metrics: GatewayMetrics(status: status, accessLog: accessLog, spans: tracer?.queue),
+            status: status, accessLog: accessLog, storage: durable?.access, tracer: tracer,
+            logger: logger)
         return try await Gateway(core: core, pool: pool, durable, configuration, source)
     }
 
@@ -128,6 +134,7 @@ package final class Gateway: Sendable {
                 initialDelay: AccessLog.interval, delay: AccessLog.interval
             ) { _ in accessLog.flush() }
         }
+        exporter = try await Self.exporter(core, configuration, on: adminGroup.next())
         self.core = core
         self.connectionLoops = loops
         self.dispatchLoop = dispatchLoop
@@ -192,6 +199,7 @@ package final class Gateway: Sendable {
         await closeLinks()
         // Fails only on a loop that has ended, where nothing is left to be done.
         try? await dispatchLoop.submit {}.get()
+        await drainExporter()
         await adminServer.close()
         for group in groups { try? await group.shutdownGracefully() }
         core.accessLog?.flush()
@@ -212,6 +220,36 @@ package final class Gateway: Sendable {
                 isLoopback: configuration.adminIsLoopback),
             control: AdminControl(
                 directory: directory, core: core, reload: { try await reloading.reload() }))
+    }
+
+    /// Starts it.
+    private static func exporter(
+        _ core: GatewayCore, _ configuration: GatewayConfiguration, on loop: any EventLoop
+    ) async throws -> NIOLoopBound<OTLPExporter>? {
+        guard let settings = configuration.tracing, let queue = core.tracer?.queue else {
+            return nil
+        }
+        let logger = core.logger
+        return try await loop.submit {
+            let exporter = NIOLoopBound(
+                try OTLPExporter(
+                    settings, queue: queue, instanceID: RequestIDs().next(), on: loop,
+                    logger: logger), eventLoop: loop)
+            loop.scheduleRepeatedTask(
+                initialDelay: OTLPExporter.interval, delay: OTLPExporter.interval
+            ) { _ in exporter.value.tick() }
+            return exporter
+        }.get()
+    }
+
+    /// The last spans are sent, as far as there is time.
+    private func drainExporter() async {
+        guard let exporter else { return }
+        let loop = exporter.eventLoop
+        let done = loop.makePromise(of: Void.self)
+        loop.execute { exporter.value.drain { done.succeed() } }
+        // It is never failed.
+        try? await done.futureResult.get()
     }
 
     private func drainServers(deadline: NIODeadline) async {

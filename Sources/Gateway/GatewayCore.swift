@@ -15,6 +15,8 @@ struct GatewayCore: Sendable {
     let accessLog: AccessLog?
     /// Nil: nothing is kept.
     let storage: StorageAccess?
+    /// Nil: no spans are made.
+    let tracer: Tracer?
     let logger: Logger
 
     /// Monotonic.

@@ -62,7 +62,7 @@ struct GatewayMetrics: Sendable {
         case length
     }
 
-    init(status: FleetStatus, accessLog: AccessLog? = nil) {
+    init(status: FleetStatus, accessLog: AccessLog? = nil, spans: SpanQueue? = nil) {
         timeToFirstToken = registry.histogram(
             "switchyard_time_to_first_token_seconds",
             "Request received to first generated token.", buckets: .timeToFirstToken)
@@ -109,7 +109,18 @@ struct GatewayMetrics: Sendable {
                 "Lines of the access log dropped so far because its file is too slow."
             ) { Double(accessLog.droppedLines) }
         }
+        if let spans { register(spans) }
         registerAliases()
+    }
+
+    private func register(_ spans: SpanQueue) {
+        registry.gauge(
+            "switchyard_otlp_dropped_spans",
+            "Spans lost so far: too many waited, or the collector did not take them."
+        ) { Double(spans.droppedSpans) }
+        registry.gauge(
+            "switchyard_otlp_exported_spans", "Spans that the collector has taken so far."
+        ) { Double(spans.exportedSpans) }
     }
 
     private func registerFleet(_ status: FleetStatus) {

@@ -79,7 +79,7 @@ package final class WorkerRuntime: Sendable {
         let engine = try await Self.startEngine(configuration, wiring)
         let service = WorkerService(
             tables: tables, wiring: wiring, engine: engine.description,
-            configuration: configuration)
+            configuration: configuration, logger: logger)
         await service.startReporting(configuration, log: wiring.cacheLog)
         let health = GRPCHealthService(statuses: [
             "": .serving, "vllm.grpc.engine.VllmEngine": .serving,

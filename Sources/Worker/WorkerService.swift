@@ -1,6 +1,7 @@
 import EngineProtocol
 import GRPC
 import InferenceTypes
+import Logging
 import NIOCore
 import Scheduling
 import Synchronization
@@ -23,6 +24,7 @@ final class WorkerService: EngineService {
     private let stallNanoseconds: Int64
     let tokenizerSource: TokenizerSource
     private let started: Instant
+    private let logger: Logger
     let now: @Sendable () -> Instant
     private let phase = Atomic<Phase>(.serving)
     /// Set once, by `startReporting`, before the service is offered.
@@ -30,8 +32,9 @@ final class WorkerService: EngineService {
 
     init(
         tables: LoopTables, wiring: EngineThread.Wiring, engine: EngineThread.Description,
-        configuration: WorkerConfiguration
+        configuration: WorkerConfiguration, logger: Logger
     ) {
+        self.logger = logger
         self.tables = tables
         self.mailbox = wiring.mailbox
         self.metrics = wiring.metrics
@@ -68,6 +71,14 @@ final class WorkerService: EngineService {
             metrics.refused[.invalid].increment()
             return call.fail(refusal)
         }
+        logger.debug(
+            "generate",
+            metadata: [
+                "request_id": "\(request.generation.id)",
+                "trace_id": "\(request.metadata.trace?.traceID.text ?? "")",
+                "attempt": "\(request.metadata.attempt)",
+                "prompt_tokens": "\(request.generation.prompt.count)",
+            ])
         tables.here(call.eventLoop).open(request, call, now: now())
     }
 

@@ -37,7 +37,7 @@ struct WorkerCommand: AsyncParsableCommand {
         var logger = Logger(label: "switchyard.worker") {
             StreamLogHandler.standardError(label: $0)
         }
-        logger.logLevel = .info
+        logger.logLevel = Logger.Level(rawValue: settings.requiredText(.logLevel)) ?? .info
         Library.routeLog { [logger] level, text in
             logger.log(level: level >= .error ? .error : .warning, "\(text)")
         }

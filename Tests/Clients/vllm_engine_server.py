@@ -62,7 +62,9 @@ class Engine(vllm_engine_pb2_grpc.VllmEngineServicer):
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "prompt_token_ids is empty")
         if request.request_id in self.running:
             await context.abort(grpc.StatusCode.INTERNAL, f"{request.request_id} is running")
-        say(started=request.request_id, prompt=len(prompt), seed=params.seed,
+        say(trace={key: value for key, value in context.invocation_metadata()
+                   if key in ("traceparent", "tracestate")},
+            started=request.request_id, prompt=len(prompt), seed=params.seed,
             max_tokens=params.max_tokens, temperature=params.temperature, n=params.n,
             stop=list(params.stop), grammar=params.grammar,
             metadata=sorted(key for key, _ in context.invocation_metadata()

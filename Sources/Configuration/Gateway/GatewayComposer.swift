@@ -81,6 +81,7 @@ struct GatewayComposer {
         configuration.preparationThreads = values.requiredInteger(.tokenizerThreads)
         configuration.apiKeyFile = values.text(.apiKeyFile)
         configuration.accessLogPath = values.text(.accessLog)
+        configuration.tracing = tracing()
         configuration.admission = AdmissionConfiguration(
             queueLimitTickets: values.requiredInteger(.queueLimit),
             waitLimitNanoseconds: Int64(values.requiredInteger(.queueWait)) * 1_000_000_000,
@@ -111,6 +112,15 @@ struct GatewayComposer {
         configuration.tls = tls()
         fillStorage(&configuration)
         return configuration
+    }
+
+    private func tracing() -> TracingSettings? {
+        guard let text = values.text(.otlpEndpoint), let endpoint = UpstreamAddress(text: text)
+        else { return nil }
+        var tracing = TracingSettings(endpoint: endpoint)
+        tracing.sampleRatio = values.requiredNumber(.otlpSampleRatio)
+        tracing.serviceName = values.requiredText(.otlpServiceName)
+        return tracing
     }
 
     private func tls() -> GatewayConfiguration.TLSListener? {
@@ -240,7 +250,10 @@ struct GatewayComposer {
                 words += ["--threads", "\(defaultThreads(machineWorkers))"]
             }
         }
-        words += ["--drain-seconds", "\(values.requiredInteger(.drainSeconds))"] + arguments
+        words += ["--drain-seconds", "\(values.requiredInteger(.drainSeconds))"]
+        let level = values.requiredText(.logLevel)
+        if level != Setting.logLevel.fallback?.text { words += ["--log-level", level] }
+        words += arguments
         var line = WorkerCommandLine(
             executable: machine.executable, arguments: words,
             socketDirectory: state.socketDirectory)

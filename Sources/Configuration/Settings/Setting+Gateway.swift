@@ -31,6 +31,19 @@ extension Setting {
     static let accessLog = Setting(
         "access-log", .path, unset: "none",
         "File to which each ended request adds a line of JSON; - for standard output.")
+    static let otlpEndpoint = Setting(
+        "otlp-endpoint", .upstream, unset: "none", sharedVariable: "OTEL_EXPORTER_OTLP_ENDPOINT",
+        """
+        An OTLP collector (http://host:4318) that gets a trace of each request, as JSON. Also \
+        OTEL_EXPORTER_OTLP_ENDPOINT.
+        """)
+    static let otlpSampleRatio = Setting(
+        "otlp-sample-ratio", .number(0...1), default: .number(1),
+        "Share of traces that are kept, of those that begin here.")
+    static let otlpServiceName = Setting(
+        "otlp-service-name", .text, default: .text("switchyard"),
+        sharedVariable: "OTEL_SERVICE_NAME",
+        "What the gateway is called in its traces. Also OTEL_SERVICE_NAME.")
     static let loops = Setting(
         "loops", .integer(1...256), default: .integer(1), "Event loops that serve clients.")
     static let tokenizerThreads = Setting(
@@ -99,7 +112,7 @@ extension Setting {
     static let dataDir = Setting(
         "data-dir", .path, unset: "~/.local/state/switchyard",
         "Directory for sockets and other state; made with mode 0700.")
-    static let logLevel = Setting(
+    package static let logLevel = Setting(
         "log-level", .word(["debug", "info", "notice", "warning", "error"]),
         default: .text("info"), "Least severe log level shown.")
 
@@ -164,7 +177,8 @@ extension Setting {
     static let ofGateway: [Setting] =
         [
             host, port, tlsPort, tlsCertificate, tlsKey, tlsSelfSigned, adminHost, adminPort,
-            adminTokenFile, apiKeyFile, accessLog, loops, tokenizerThreads, queueLimit, queueWait,
+            adminTokenFile, apiKeyFile, accessLog, otlpEndpoint, otlpSampleRatio,
+            otlpServiceName, loops, tokenizerThreads, queueLimit, queueWait,
             noWorkerWait, retryLimit, resumeLimit, decisionLimit, breakerFailures,
             breakerWindowSeconds, breakerOpenSeconds, retryBudgetPercent, workerSlotsDefault,
             workerHangSeconds, workerCheckSeconds, bodyLimit,

@@ -132,7 +132,7 @@ extension Setting {
             tlsClientAuthority, workerTokens, workerModelName, device, memoryMargin, slots, threads,
             context, kvLayout, gpuLayers, queue, itlTarget, prefillChunk, noPrefixReuse, idlePairs,
             workerDrainSeconds, stallSeconds, reportMilliseconds, ioThreads, metricsListen,
-            lifeline, statsAtExit, engine,
+            lifeline, statsAtExit, logLevel, engine,
         ] + ofSimulation
     /// Flags of a pool's processes: what is not given stays the worker's own choice.
     static let ofPoolProcesses: [Setting] =

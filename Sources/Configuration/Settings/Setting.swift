@@ -14,11 +14,13 @@ package struct Setting: Hashable, Sendable {
     package let unset: String?
     /// Its values may begin with dashes.
     package let takesDashes: Bool
+    /// A variable that other programs share, read when our own is not set.
+    package let sharedVariable: String?
 
     init(
         _ name: String, _ kind: SettingKind, isList: Bool = false,
         default fallback: SettingValue? = nil, unset: String? = nil, takesDashes: Bool = false,
-        _ help: String
+        sharedVariable: String? = nil, _ help: String
     ) {
         self.name = name
         self.kind = kind
@@ -26,6 +28,7 @@ package struct Setting: Hashable, Sendable {
         self.fallback = fallback
         self.unset = unset
         self.takesDashes = takesDashes
+        self.sharedVariable = sharedVariable
         self.help = help
     }
 
@@ -51,7 +54,8 @@ package struct Setting: Hashable, Sendable {
     /// Without a default: for where absence means that something else decides.
     var optional: Setting {
         Setting(
-            name, kind, isList: isList, unset: unset, takesDashes: takesDashes, help)
+            name, kind, isList: isList, unset: unset, takesDashes: takesDashes,
+            sharedVariable: sharedVariable, help)
     }
 }
 

@@ -18,6 +18,9 @@ struct SettingsResolver {
                 read(setting, texts, .environment(setting.environmentName), into: &values)
             } else if let value = file?.given[setting.name] {
                 values.set(setting, value)
+            } else if let name = setting.sharedVariable, let text = environment[name], !text.isEmpty
+            {
+                read(setting, [text], .environment(name), into: &values)
             }
         }
         return values

@@ -8,7 +8,7 @@ struct AccessRecord: Sendable {
     /// When the request's head came; seconds since 1970.
     var time: Double
     var requestID: String
-    /// Of a W3C `traceparent`; nil without one.
+    /// Of the trace that it belongs to; nil without one.
     var traceID: String?
     /// The name of the API key; nil where none is asked for.
     var keyName: String?
@@ -85,18 +85,5 @@ struct AccessRecord: Sendable {
     private static func timestamp(_ seconds: Double) -> String {
         Date(timeIntervalSince1970: seconds).formatted(
             Date.ISO8601FormatStyle(includingFractionalSeconds: true))
-    }
-}
-
-extension AccessRecord {
-    /// The trace id of a `traceparent` (W3C Trace Context §3.2.2); nil when that is not one.
-    static func traceID(of traceparent: String?) -> String? {
-        guard let parts = traceparent?.split(separator: "-", omittingEmptySubsequences: false),
-            parts.count >= 4, parts[0].utf8.count == 2, parts[1].utf8.count == 32
-        else { return nil }
-        let isHex = parts[1].utf8.allSatisfy {
-            (0x30...0x39).contains($0) || (0x61...0x66).contains($0)
-        }
-        return isHex && parts[1].utf8.contains { $0 != 0x30 } ? String(parts[1]) : nil
     }
 }

@@ -33,6 +33,8 @@ package struct GatewayConfiguration: Sendable {
     package var apiKeyFile: String?
     /// Where the access log goes; `-` is standard output, nil nowhere.
     package var accessLogPath: String?
+    /// Where spans of requests go; nil nowhere.
+    package var tracing: TracingSettings?
     /// A worker that sends nothing for this long, not even an answer to a PING, is lost: its
     /// requests go on elsewhere.
     package var workerHangNanoseconds: Int64 = 5_000_000_000

@@ -69,17 +69,18 @@ final class ChoiceStream: TicketHolder, EngineStreamReceiver {
 
     func granted(_ worker: WorkerID, on link: PoolLink?) -> Bool {
         guard case .engine(let link)? = link, let engine = link.connection else { return false }
-        start(on: engine, of: worker, isOurs: link.isOurs)
+        start(on: engine, of: worker, link)
         return true
     }
 
-    /// `isOurs`: the worker is a `switchyard worker`, which can continue any answer exactly.
-    private func start(on engine: EngineConnection, of worker: WorkerID, isOurs: Bool) {
+    private func start(on engine: EngineConnection, of worker: WorkerID, _ link: WorkerLink) {
         guard let generation, let start = failover.granted() else { return }
         assert(start.resumedTokens == accepted.count, "resumes elsewhere than it stands")
         guard
             let request = generation.generationRequest(
-                choice: index, attempt: start.attempt, generated: accepted, isOurs: isOurs)
+                choice: index, attempt: start.attempt, generated: accepted,
+                // A `switchyard worker` can continue any answer exactly.
+                isOurs: link.isOurs)
         else {
             _ = ended()
             return generation.choiceFailed(.notContinuable)
@@ -88,10 +89,11 @@ final class ChoiceStream: TicketHolder, EngineStreamReceiver {
         acceptedBefore = accepted.count
         wasPaused = false
         hasAnswered = false
-        generation.choiceStarted(on: worker)
+        generation.choiceStarted(
+            index, attempt: start.attempt, on: worker, address: link.endpoint.text)
         do {
             call = try engine.generate(
-                request, metadata: generation.metadata(attempt: start.attempt),
+                request, metadata: generation.metadata(choice: index, attempt: start.attempt),
                 receiver: self)
         } catch {
             lost(error)
@@ -127,7 +129,8 @@ final class ChoiceStream: TicketHolder, EngineStreamReceiver {
         case .none: break
         case .finish(let reason): end(reason, generation)
         case .requeue(let isResumed):
-            generation.choiceMoved(isResumed: isResumed)
+            generation.attemptEnded(index, error: "drained")
+            generation.choiceMoved(index, isResumed: isResumed)
             connectionLoop.requeue(ticket, isResumed ? .resume : .retry, to: pool)
         }
     }
@@ -231,6 +234,7 @@ final class ChoiceStream: TicketHolder, EngineStreamReceiver {
             fault, over: generation.finishReason(after: accepted, choice: index))
         guard action != .none else { return }
         call = nil
+        generation.attemptEnded(index, error: status.code.name)
         switch action {
         case .none: break
         case .finish(let reason):
@@ -241,7 +245,7 @@ final class ChoiceStream: TicketHolder, EngineStreamReceiver {
             ended()?.choiceFailed(APIError(status))
         case .retry(let retry):
             lastFailure = status
-            generation.choiceMoved(isResumed: retry.isResumed)
+            generation.choiceMoved(index, isResumed: retry.isResumed)
             connectionLoop.retry(ticket, retry, after: fault, in: pool)
         }
     }
@@ -251,6 +255,7 @@ final class ChoiceStream: TicketHolder, EngineStreamReceiver {
     private func answered(cachedTokens: Int, _ generation: Generation) {
         guard !hasAnswered else { return }
         hasAnswered = true
+        generation.choiceAnswered(index)
         let uncached = generation.promptTokens(ofChoice: index) + acceptedBefore - cachedTokens
         connectionLoop.firstToken(
             FirstToken(ticket: ticket, uncachedTokens: uncached), of: pool)
@@ -269,6 +274,7 @@ final class ChoiceStream: TicketHolder, EngineStreamReceiver {
     private func ended() -> Generation? {
         guard let generation else { return nil }
         if failover.end() { cancelCall() }
+        generation.attemptEnded(index)
         self.generation = nil
         let summary = RunSummary(timedTokens: wasPaused ? 0 : accepted.count - acceptedBefore)
         connectionLoop.finish(ticket, summary, after: lastFault, of: pool)

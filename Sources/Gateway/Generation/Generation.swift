@@ -48,6 +48,9 @@ final class Generation {
     private var workers: [UInt32] = []
     private var retries = 0
     private var resumes = 0
+    /// Nil where nobody traces.
+    private let trace: RequestTrace?
+    private var answerID: String?
 
     init(_ context: GenerationContext, receiver: any GenerationReceiver, on loop: ConnectionLoop) {
         self.context = context
@@ -55,6 +58,9 @@ final class Generation {
         connectionLoop = loop
         limits = loop.core.serving.current.configuration.limits
         submitted = context.arrival
+        trace = RequestTrace(
+            loop.core.tracer, parent: context.parent, arrival: context.arrival,
+            now: loop.core.clock())
         loop.add(self)
         core.metrics.requestStarted()
     }
@@ -77,6 +83,7 @@ final class Generation {
         }
         let isFirst = phase == .waiting
         phase = .preparing
+        trace?.preparationBegan(at: core.clock())
         connectionLoop.preparing += 1
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
         core.preparation.prepare(source, of: context.caller, on: eventLoop).whenComplete {
@@ -89,6 +96,7 @@ final class Generation {
     ) {
         connectionLoop.preparing -= 1
         guard phase == .preparing else { return }
+        trace?.preparationEnded(at: core.clock())
         switch result {
         case .success(.success(let request)):
             if isFirst {
@@ -121,6 +129,7 @@ final class Generation {
         }
         openChoices = choices.count
         submitted = core.clock()
+        for choice in choices.indices { trace?.choiceWaits(choice, since: submitted) }
         for (index, prompt) in prepared.prompts.enumerated() {
             let first = index * request.choiceCount
             submit(
@@ -140,6 +149,7 @@ final class Generation {
             chat: chat, answerID: head.id, fields: fields)
         forwarded = (chat, choice)
         submitted = core.clock()
+        trace?.choiceWaits(0, since: submitted)
         submit([choice], chat.request, placement: chat.placement, to: chat.pool)
     }
 
@@ -161,9 +171,12 @@ final class Generation {
         _ request: ChatRequest, _ format: any AnswerFormat, _ model: ServedModel
     ) -> ChatResponseHead {
         var generator = SystemRandomNumberGenerator()
+        let id =
+            context.answerID
+            ?? format.idPrefix + Identifier.request((generator.next(), generator.next()))
+        answerID = id
         return ChatResponseHead(
-            id: context.answerID
-                ?? format.idPrefix + Identifier.request((generator.next(), generator.next())),
+            id: id,
             created: UnixClock.seconds(), model: model.name, systemFingerprint: model.fingerprint,
             serviceTier: tier(of: request))
     }
@@ -244,23 +257,45 @@ final class Generation {
             ? .contextFull : nil
     }
 
-    func metadata(attempt: Int) -> EngineMetadata {
+    func metadata(choice: Int, attempt: Int) -> EngineMetadata {
         let left = context.deadline.map { max(1, $0.nanoseconds(since: core.clock()) / 1_000_000) }
-        return EngineMetadata(deadlineMilliseconds: left, attempt: attempt)
+        return EngineMetadata(
+            deadlineMilliseconds: left, attempt: attempt,
+            trace: trace?.context(ofChoice: choice))
     }
 
     // MARK: What choices report
 
-    /// A worker was found for a choice.
-    func choiceStarted(on worker: WorkerID) {
+    /// A worker was found for a choice. `address`: the worker's, where it is known.
+    func choiceStarted(_ choice: Int, attempt: Int, on worker: WorkerID, address: String?) {
         let now = core.clock()
+        trace?.attemptBegan(choice, attempt: attempt, worker: worker, address: address, at: now)
         if started == nil { started = now }
         workers.append(worker.number)
         core.metrics.queueTime.observe(now.nanoseconds(since: submitted))
     }
 
+    /// A choice's worker has sent its first token.
+    func choiceAnswered(_ choice: Int) {
+        trace?.attemptAnswered(choice, at: core.clock())
+    }
+
+    /// A choice has left its worker; nothing when that is known.
+    func attemptEnded(_ choice: Int, error: String? = nil) {
+        trace?.attemptEnded(choice, error: error, at: core.clock())
+    }
+
+    /// Fields that tell an upstream which trace its request belongs to.
+    func traceFields(choice: Int) -> HTTPFields {
+        guard let context = trace?.context(ofChoice: choice) else { return [:] }
+        var fields: HTTPFields = ["traceparent": context.traceparent]
+        if !context.state.isEmpty { fields.append("tracestate", context.state) }
+        return fields
+    }
+
     /// A choice goes to another worker, before its first token or, resumed, after it.
-    func choiceMoved(isResumed: Bool) {
+    func choiceMoved(_ choice: Int, isResumed: Bool) {
+        trace?.choiceWaits(choice, since: core.clock())
         if isResumed { resumes += 1 } else { retries += 1 }
         (isResumed ? core.metrics.resumes : core.metrics.retries).increment()
     }
@@ -358,15 +393,34 @@ final class Generation {
         phase = .ended
         connectionLoop.remove(self)
         let usage = self.usage
+        let now = core.clock()
+        let nanoseconds = now.nanoseconds(since: context.arrival)
+        if core.accessLog != nil || trace != nil {
+            let record = accessRecord(end, usage, nanoseconds: nanoseconds)
+            core.accessLog?.add(record)
+            // Before the choices are cancelled, so that what still runs is told why it ends.
+            trace?.ended(outcome(end, record, usage), at: now)
+        }
         for choice in choices { choice.cancel() }
         choices.removeAll()
         forwarded?.choice.cancel()
         let receiver = receiver
         self.receiver = nil
         receiver?.ended(end)
-        let nanoseconds = core.clock().nanoseconds(since: context.arrival)
         core.metrics.requestEnded(end, usage: usage, nanoseconds: nanoseconds)
-        core.accessLog?.add(accessRecord(end, usage, nanoseconds: nanoseconds))
+    }
+
+    private func outcome(
+        _ end: GenerationEnd, _ record: AccessRecord, _ usage: Usage
+    ) -> RequestTrace.Outcome {
+        let request = request
+        var outcome = RequestTrace.Outcome(
+            operation: request?.rawPrompts.isEmpty ?? true ? "chat" : "text_completion",
+            record: record, request: request, answerID: answerID, authority: context.authority)
+        outcome.reasoningTokens = usage.reasoningTokens
+        outcome.firstToken = firstToken
+        if case .failed(let error) = end { outcome.isServerFault = error.kind.isServerFault }
+        return outcome
     }
 
     private func accessRecord(
@@ -380,7 +434,7 @@ final class Generation {
             time: Date().timeIntervalSince1970 - Double(nanoseconds) / 1e9,
             requestID: context.requestID,
             totalMilliseconds: Double(nanoseconds) / 1e6, status: 200)
-        record.traceID = context.traceID
+        record.traceID = trace?.context.traceID.text
         record.keyName = context.caller.tenant
         record.tier = request.map { tier(of: $0).name }
         record.model = (prepared?.pool ?? forwarded?.chat.pool)?.model.name

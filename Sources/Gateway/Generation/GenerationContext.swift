@@ -17,8 +17,10 @@ struct GenerationContext: Sendable {
     var tier: ServiceTier?
     /// What the answer shall be called; nil: a new name.
     var answerID: String?
-    /// W3C trace id, for the access log.
-    var traceID: String?
+    /// From `traceparent` and `tracestate`; nil without a valid one.
+    var parent: TraceContext?
+    /// Host and port that the client called.
+    var authority = ""
 
     init(requestID: String, caller: ChatCaller, arrival: Instant) {
         self.requestID = requestID
@@ -38,8 +40,11 @@ struct GenerationContext: Sendable {
             tenant: tenant, conversation: RequestHeaders.conversationID(in: head))
         firstTokenDeadline = try RequestHeaders.ttftMilliseconds(head.fields["x-slo-ttft-ms"])
             .map { arrival.advanced(byNanoseconds: Int64($0) * 1_000_000) }
-        traceID = AccessRecord.traceID(of: head.fields["traceparent"])
-        for name in ["traceparent", "tracestate", "x-grok-conv-id", "x-session-id"] {
+        parent = TraceContext(
+            traceparent: head.fields.values(named: "traceparent"),
+            tracestate: head.fields.values(named: "tracestate"))
+        authority = head.authority
+        for name in ["x-grok-conv-id", "x-session-id"] {
             if let value = head.fields[name] { forwardedFields.append(name, value) }
         }
     }

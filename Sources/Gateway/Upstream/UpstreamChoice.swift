@@ -74,10 +74,13 @@ final class UpstreamChoice: TicketHolder, UpstreamCallReceiver {
 
     func granted(_ worker: WorkerID, on link: PoolLink?) -> Bool {
         guard case .upstream(let link)? = link, link.isUp else { return false }
-        guard let generation, failover.granted() != nil else { return true }
+        guard let generation, let start = failover.granted() else { return true }
         self.worker = worker
-        generation.choiceStarted(on: worker)
+        generation.choiceStarted(
+            0, attempt: start.attempt, on: worker, address: link.address.endpoint.text)
         forget()
+        var fields = fields
+        for field in generation.traceFields(choice: 0) { fields.append(field.name, field.value) }
         let call = UpstreamCall(
             UpstreamCall.Request(
                 request: chat.forwarded, isStreaming: isStreaming,
@@ -110,7 +113,8 @@ final class UpstreamChoice: TicketHolder, UpstreamCallReceiver {
         cancelCall()
         guard case .requeue = failover.evicted(over: nil) else { return }
         forget()
-        generation.choiceMoved(isResumed: false)
+        generation.attemptEnded(0, error: "drained")
+        generation.choiceMoved(0, isResumed: false)
         connectionLoop.requeue(ticket, .retry, to: chat.pool)
     }
 
@@ -134,6 +138,7 @@ final class UpstreamChoice: TicketHolder, UpstreamCallReceiver {
         }
         hasOutput = true
         if isFirst {
+            generation.choiceAnswered(0)
             connectionLoop.firstToken(
                 FirstToken(
                     ticket: ticket,
@@ -159,6 +164,7 @@ final class UpstreamChoice: TicketHolder, UpstreamCallReceiver {
         connectionLoop.core.logger.debug(
             "upstream failed",
             metadata: ["worker": "\(worker?.number ?? 0)", "reason": "\(failure.reason)"])
+        generation.attemptEnded(0, error: failure.word)
         if isStreaming, hasOutput {
             lastFault = failure.fault
             // Cut before it was whole, whatever the reason, unless it is the request's own.
@@ -175,7 +181,7 @@ final class UpstreamChoice: TicketHolder, UpstreamCallReceiver {
             call = nil
             lastFailure = failure
             forget()
-            generation.choiceMoved(isResumed: false)
+            generation.choiceMoved(0, isResumed: false)
             connectionLoop.retry(ticket, retry, after: failure.fault, in: chat.pool)
         }
     }
@@ -249,6 +255,7 @@ final class UpstreamChoice: TicketHolder, UpstreamCallReceiver {
     private func ended() -> Generation? {
         guard let generation else { return nil }
         if failover.end() { cancelCall() }
+        generation.attemptEnded(0)
         self.generation = nil
         let summary = RunSummary(timedTokens: wasPaused ? 0 : outputPieces)
         connectionLoop.finish(ticket, summary, after: lastFault, of: chat.pool)

@@ -81,6 +81,17 @@ enum UpstreamFailure: Error {
     }
 
     /// For logs: no text of the request's.
+    /// Of a closed set, for spans.
+    var word: String {
+        switch self {
+        case .rejected(let error): error.kind.rawValue
+        case .busy: "busy"
+        case .failed: "failed"
+        case .cut: "cut"
+        case .lost: "lost"
+        }
+    }
+
     var reason: String {
         switch self {
         case .rejected(let error): "rejected: \(error.kind.rawValue)"

@@ -34,6 +34,9 @@ package struct APIErrorStatus: Hashable, Sendable {
 }
 
 extension APIErrorKind {
+    /// Not the caller's fault: ours, a worker's or the fleet's.
+    package var isServerFault: Bool { status.http >= 500 }
+
     /// The single table from a kind to status numbers (API.md §2.5).
     ///
     /// 429 is always the caller's own limit, 503 always the fleet's state.
