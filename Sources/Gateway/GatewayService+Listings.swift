@@ -13,7 +13,8 @@ extension GatewayService {
         case .languageModels: state.catalogue.languageModels.write(into: &body)
         case .languageModel:
             try state.catalogue.languageModels.find(endpoint.id).write(into: &body)
-        case .embeddingModels, .imageGenerationModels:
+        case .embeddingModels: state.catalogue.languageModels.writeEmbedding(into: &body)
+        case .imageGenerationModels:
             body.writeStaticString("{\"models\":[]}")
         case .apiKey: try describeKey(of: request, state).write(into: &body)
         case .me: try describeKey(of: request, state).writeCaller(into: &body)

@@ -56,6 +56,7 @@ struct GatewayService: HTTPService {
         case .countTokens: return try countTokens(request)
         case .completions: return try generate(request, CompletionsFace())
         case .complete: return try generate(request, LegacyCompleteFace())
+        case .embeddings: return try embed(request)
         case .models, .model, .languageModels, .languageModel, .embeddingModels,
             .imageGenerationModels, .apiKey, .me:
             try list(endpoint, for: request)

@@ -9,6 +9,8 @@ package struct ModelFacts: Hashable, Sendable {
     package var trainingContextTokens: Int
     package var parameters: UInt64
     package var bytes: UInt64
+    /// Of the last hidden states.
+    package var embeddingDimensions: Int
     /// State that cannot be cut at a position.
     package var isRecurrentOrHybrid: Bool
 
@@ -20,6 +22,7 @@ package struct ModelFacts: Hashable, Sendable {
         trainingContextTokens = Int(unsafe llama_model_n_ctx_train(model.pointer))
         parameters = unsafe llama_model_n_params(model.pointer)
         bytes = unsafe llama_model_size(model.pointer)
+        embeddingDimensions = Int(unsafe llama_model_n_embd_out(model.pointer))
         isRecurrentOrHybrid =
             unsafe llama_model_is_recurrent(model.pointer) || llama_model_is_hybrid(model.pointer)
     }

@@ -29,6 +29,8 @@ package final class LlamaCppEngine: Engine {
     /// Failures that no result has reported yet.
     private var pendingFailures: [SamplerFailure] = []
     private var jobs: [SamplingJob] = []
+    /// Made by the first embedding.
+    var embeddings: EmbeddingContext?
     let session: Session
 
     /// Loads the model, makes the context and runs one step to warm up.
@@ -82,6 +84,7 @@ package final class LlamaCppEngine: Engine {
     }
 
     deinit {
+        embeddings = nil  // on the session's model
         samplers.removeAll()  // grammars refer to the model's vocabulary
     }
 

@@ -39,6 +39,10 @@ package struct LlamaEngineConfiguration: Hashable, Sendable {
     /// the rest. See `check`.
     package var memoryMarginBytes = 256 << 20
 
+    /// Longest input of an embedding, and the cells of the context that the first one makes; 0: the
+    /// engine makes none.
+    package var embeddingTokens = 0
+
     package init(modelPath: String) {
         self.modelPath = modelPath
     }
@@ -56,6 +60,7 @@ package struct LlamaEngineConfiguration: Hashable, Sendable {
         try Self.check("microBatchTokens", microBatchTokens, 1...batchTokens)
         try Self.check("slots", slots, 1...maxSequences)
         try Self.check("threads", threads, 1...512)
+        try Self.check("embeddingTokens", embeddingTokens, 0...Int(Int32.max))
         try Self.check("polling", polling, 0...100)
     }
 

@@ -20,6 +20,8 @@ package enum LlamaEngineError: Error, Hashable, Sendable {
     case contextRejected(cells: Int, sequences: Int)
     /// The model was loaded but a first step failed; `code` is `llama_decode`'s.
     case warmUpFailed(code: Int32)
+    /// `code` is `llama_decode`'s.
+    case embeddingFailed(code: Int32)
     /// Not a weight type that models can be quantized to.
     case unknownWeightType(String)
     /// `llama_model_quantize` failed; the log has more.
@@ -60,6 +62,8 @@ extension LlamaEngineError: CustomStringConvertible {
             "cannot make a context of \(cells) cells and \(sequences) sequences; is there memory?"
         case .warmUpFailed(let code):
             "the model's first step failed with code \(code)"
+        case .embeddingFailed(let code):
+            "llama.cpp cannot compute an embedding (code \(code))"
         case .unknownWeightType(let name):
             "\(name) is not a weight type; known: \(WeightType.allNames)"
         case .quantizationFailed(let path, let code):

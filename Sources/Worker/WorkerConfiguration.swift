@@ -94,6 +94,8 @@ package struct WorkerConfiguration: Hashable, Sendable {
         package var device: String?
         /// Memory to be left free beyond weights and cache; nil: the engine's own default.
         package var memoryMarginBytes: Int?
+        /// Longest input of an embedding; 0: the worker makes none.
+        package var embeddingTokens = 2_048
         /// Layers on the GPU where there is one; nil: all of them.
         package var gpuLayers: Int?
 

@@ -23,6 +23,7 @@ package final class WorkerMetrics: Sendable {
     let cancelled: Counter
     let promptTokens: Counter
     let generatedTokens: Counter
+    let embeddingTokens: Counter
     let outputPauses: Counter
 
     // Steps.
@@ -80,6 +81,8 @@ package final class WorkerMetrics: Sendable {
         outputPauses = registry.counter(
             own + "output_pauses_total", "Times that a slow reader paused its sequences.")
 
+        embeddingTokens = registry.counter(
+            own + "embedding_tokens_total", "Tokens of inputs whose embedding was computed.")
         stepTime = registry.histogram(
             own + "step_seconds", "Engine steps.",
             buckets: HistogramBuckets(seconds: Self.stepBounds))

@@ -82,6 +82,24 @@ final class WorkerService: EngineService {
         tables.here(call.eventLoop).open(request, call, now: now())
     }
 
+    func embed(_ request: EngineEmbedRequest, _ call: EngineEmbedCall) {
+        guard let properties = engine.embedding else {
+            return call.fail(GRPCStatus(.unimplemented, "this worker makes no embeddings"))
+        }
+        if let refusal = validation.refusal(of: request, tokensMax: properties.tokensMax) {
+            metrics.refused[.invalid].increment()
+            return call.fail(refusal)
+        }
+        logger.debug(
+            "embed",
+            metadata: [
+                "request_id": "\(request.id)",
+                "trace_id": "\(request.trace?.traceID.text ?? "")",
+                "prompt_tokens": "\(request.tokens.count)",
+            ])
+        tables.here(call.eventLoop).embed(request, call)
+    }
+
     func cancelled(_ call: EngineServerCall, _ status: GRPCStatus) {
         tables.here(call.eventLoop).cancelled(call)
     }

@@ -85,6 +85,7 @@ enum WorkerSettingsReader {
         settings.cacheLayout = values.text(.kvLayout).flatMap { CacheLayout(rawValue: $0) }
         settings.gpuLayers = values.integer(.gpuLayers)
         settings.device = values.text(.device)
+        settings.embeddingTokens = values.requiredInteger(.embeddingContext)
         settings.memoryMarginBytes = values.integer(.memoryMargin).map { $0 << 20 }
         return .llama(settings)
     }

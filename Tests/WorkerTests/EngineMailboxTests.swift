@@ -23,7 +23,7 @@ import Testing
             switch mail {
             case .submit(let key, _, _), .cancel(let key), .pause(let key), .resume(let key):
                 key.rawValue
-            case .stop: UInt64.max
+            case .embed, .stop: UInt64.max
             }
         }
         return (keys, isFull)

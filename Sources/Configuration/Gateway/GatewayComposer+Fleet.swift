@@ -73,6 +73,12 @@ extension GatewayComposer {
         var model = ModelSettings(name: name, path: section.values.text(.path))
         model.aliases = section.values.list(.aliases)
         model.templatePath = section.values.text(.template)
+        model.embeds = section.values.isOn(.embeddings)
+        if model.embeds, model.path == nil {
+            problems.add(
+                section.values.source(of: .embeddings),
+                "embeddings: upstreams are asked for chat completions only")
+        }
         for (index, alias) in model.aliases.enumerated() {
             let source = section.values[.aliases]?.source(ofElement: index) ?? section.source
             claim(alias, source, "name", &names)

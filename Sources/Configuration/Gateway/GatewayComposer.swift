@@ -158,6 +158,10 @@ struct GatewayComposer {
         }
         if let name = values.text(.modelName) { model.name = name }
         model.aliases = values.list(.modelAlias)
+        model.embeds = values.isOn(.embeddings)
+        if model.embeds, model.path == nil {
+            refuse(.embeddings, "embeddings: upstreams are asked for chat completions only")
+        }
         var names: Set<String> = [model.name]
         for alias in model.aliases where !names.insert(alias).inserted {
             refuse(.modelAlias, "model-alias \"\(alias)\" is taken already")

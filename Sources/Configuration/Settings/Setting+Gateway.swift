@@ -126,6 +126,10 @@ extension Setting {
     static let modelAlias = Setting(
         "model-alias", .text, isList: true, "Another name for the model.")
 
+    static let embeddings = Setting(
+        "embeddings", .toggle, default: .toggle(false),
+        "Serve /v1/embeddings: the mean of the model's last hidden states.")
+
     /// `serve` alone.
     static let workers = Setting(
         "workers", .integer(1...64), default: .integer(1), "Worker processes to run.")
@@ -186,7 +190,7 @@ extension Setting {
             resumableStreamBytes, drainSeconds, dataDir, logLevel,
         ] + ofStorage
     /// What `models` and `pools` of a file replace.
-    static let ofOneModel: [Setting] = [model, modelName, modelAlias, policy]
+    static let ofOneModel: [Setting] = [model, modelName, modelAlias, embeddings, policy]
     static let ofOneServedPool: [Setting] =
         [workers, devices, slots, threads, context, itlTarget.optional, engine, workerArgument]
     static let ofOneRemotePool: [Setting] = [

@@ -10,7 +10,7 @@ extension Setting {
         "A GGUF file, of which the gateway reads only vocabulary and chat template.")
     static let template = Setting(
         "template", .path, unset: "the model's own", "A Jinja file used as chat template.")
-    static let ofModels: [Setting] = [name, aliases, path, template]
+    static let ofModels: [Setting] = [name, aliases, path, template, embeddings]
 
     static let poolName = Setting("name", .label, "What operators call the pool.")
     static let poolModel = Setting(

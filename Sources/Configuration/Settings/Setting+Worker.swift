@@ -51,6 +51,12 @@ extension Setting {
         separate: each slot has its share of --context, and a few idle prefixes as much again; \
         faster with many streams.
         """)
+    package static let embeddingContext = Setting(
+        "embedding-context", .integer(0...1_048_576), default: .integer(2_048),
+        """
+        Longest input of an embedding, in tokens; the first one makes a context of that size \
+        beside the slots'. 0: no embeddings.
+        """)
     package static let gpuLayers = Setting(
         "gpu-layers", .integer(0...1_000_000), unset: "all",
         "Layers on the GPU, where there is one.")
@@ -130,7 +136,8 @@ extension Setting {
         [
             workerModel, listen, allowPlaintext, workerTLSCertificate, workerTLSKey,
             tlsClientAuthority, workerTokens, workerModelName, device, memoryMargin, slots, threads,
-            context, kvLayout, gpuLayers, queue, itlTarget, prefillChunk, noPrefixReuse, idlePairs,
+            context, kvLayout, gpuLayers, embeddingContext, queue, itlTarget, prefillChunk,
+            noPrefixReuse, idlePairs,
             workerDrainSeconds, stallSeconds, reportMilliseconds, ioThreads, metricsListen,
             lifeline, statsAtExit, logLevel, engine,
         ] + ofSimulation
@@ -138,7 +145,6 @@ extension Setting {
     static let ofPoolProcesses: [Setting] =
         [
             slots, threads, context, memoryMargin, kvLayout, gpuLayers, queue, itlTarget,
-            prefillChunk,
-            noPrefixReuse, idlePairs, stallSeconds, stepTime,
+            prefillChunk, embeddingContext, noPrefixReuse, idlePairs, stallSeconds, stepTime,
         ].map(\.optional)
 }

@@ -129,6 +129,30 @@ package final class EngineConnection {
         return engineCall
     }
 
+    /// Asks for the embedding of one text; `completion` is called once, unless the call is
+    /// cancelled.
+    ///
+    /// - Throws: UNAVAILABLE when the connection takes no call; nothing was sent.
+    package func embed(
+        _ request: EngineEmbedRequest, timeoutNanoseconds: Int64? = nil,
+        completion: @escaping (Result<EngineEmbedding, GRPCStatus>) -> Void
+    ) throws(GRPCStatus) -> EngineEmbedClientCall {
+        let message = try EngineMessages.embedRequest(request)
+        var metadata = GRPCMetadata()
+        if let trace = request.trace {
+            metadata.append(EngineMetadataKey.traceParent, trace.traceparent)
+            if !trace.state.isEmpty { metadata.append(EngineMetadataKey.traceState, trace.state) }
+        }
+        let embedCall = EngineEmbedClientCall(completion)
+        let call = try GRPCClientCall.start(
+            EngineServer.pathPrefix + "Embed", on: connection, authority: authority,
+            metadata: authorized(metadata), timeoutNanoseconds: timeoutNanoseconds,
+            configuration: configuration.calls, receiver: embedCall)
+        embedCall.started(call)
+        call.send(message, end: true)
+        return embedCall
+    }
+
     /// Cancels requests by id, also those of other connections. Fails with a `GRPCStatus`, as do
     /// the futures of the methods below.
     package func abort(_ requestIDs: [String]) -> EventLoopFuture<Void> {

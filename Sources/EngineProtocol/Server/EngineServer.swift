@@ -6,7 +6,7 @@ package enum EngineServer {
     /// `/package.Service/` of every method's path.
     package static let pathPrefix = "/vllm.grpc.engine.VllmEngine/"
 
-    /// Adds the methods. Embed, FlushCache, StartProfile and StopProfile are not
+    /// Adds the methods. FlushCache, StartProfile and StopProfile are not
     /// added and so answer UNIMPLEMENTED.
     package static func register(
         _ service: any EngineService, limits: EngineRequestLimits = EngineRequestLimits(),
@@ -24,6 +24,19 @@ package enum EngineServer {
                 return nil
             }
         }
+        router.add(
+            pathPrefix + "Embed",
+            singleRequest: { message, call in
+                let embedCall = EngineEmbedCall(call)
+                do throws(GRPCStatus) {
+                    service.embed(
+                        try EngineMessages.embedRequest(message, call.metadata, limits: limits),
+                        embedCall)
+                } catch {
+                    embedCall.fail(error)
+                }
+                return embedCall
+            })
         router.add(
             pathPrefix + "GetTokenizer",
             singleRequest: { _, call in

@@ -23,6 +23,8 @@ package protocol EngineService: Sendable {
     /// The files of the model's tokenizer, for gateways that tokenize by themselves; the future is
     /// of `eventLoop`. Fails with a `GRPCStatus` where there are none.
     func tokenizer(on eventLoop: any EventLoop) -> EventLoopFuture<EngineTokenizerBundle>
+    /// A text to embed. The service answers through `call`, from inside this method or later.
+    func embed(_ request: EngineEmbedRequest, _ call: EngineEmbedCall)
     /// Somebody wants events. The service keeps `call` on its loop and sends through it from now
     /// on, until it is told of the end.
     func subscribe(_ call: EngineEventCall)
@@ -32,8 +34,12 @@ package protocol EngineService: Sendable {
     func eventsWritable(_ call: EngineEventCall)
 }
 
-/// An engine without events.
+/// An engine without embeddings and events.
 extension EngineService {
+    package func embed(_ request: EngineEmbedRequest, _ call: EngineEmbedCall) {
+        call.fail(GRPCStatus(.unimplemented, "no embeddings"))
+    }
+
     package func subscribe(_ call: EngineEventCall) {
         call.finish(GRPCStatus(.unimplemented, "no events"))
     }

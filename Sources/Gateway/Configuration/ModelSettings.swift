@@ -11,6 +11,8 @@ package struct ModelSettings: Hashable, Sendable {
     package var path: String?
     /// A Jinja file used instead of the model's own chat template.
     package var templatePath: String?
+    /// Whether `/v1/embeddings` serves it.
+    package var embeds = false
 
     package init(name: String, path: String?) {
         self.name = name

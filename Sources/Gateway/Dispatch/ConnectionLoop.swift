@@ -20,7 +20,7 @@ final class ConnectionLoop {
     /// Choices that have a ticket, waiting or running.
     private var choices: [TicketID: any TicketHolder] = [:]
     /// Requests whose head has been accepted and which have not ended.
-    private var generations: [ObjectIdentifier: Generation] = [:]
+    private var work: [ObjectIdentifier: any ConnectionWork] = [:]
     /// Streams begun here that go on without their client, by their own id.
     var detachable: [String: DetachableStream] = [:]
     private var ticketSequence: UInt64 = 0
@@ -139,8 +139,8 @@ final class ConnectionLoop {
         }
     }
 
-    func add(_ generation: Generation) {
-        generations[ObjectIdentifier(generation)] = generation
+    func add(_ request: any ConnectionWork) {
+        work[ObjectIdentifier(request)] = request
         guard sweepTimer == nil else { return }
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
         sweepTimer = eventLoop.scheduleRepeatedTask(
@@ -148,9 +148,9 @@ final class ConnectionLoop {
         ) { _ in bound.value.sweep() }
     }
 
-    func remove(_ generation: Generation) {
-        generations[ObjectIdentifier(generation)] = nil
-        guard generations.isEmpty else { return }
+    func remove(_ request: any ConnectionWork) {
+        work[ObjectIdentifier(request)] = nil
+        guard work.isEmpty else { return }
         sweepTimer?.cancel()
         sweepTimer = nil
     }
@@ -158,21 +158,29 @@ final class ConnectionLoop {
     private func sweep() {
         let now = core.clock()
         // A copy, since one may end, and remove itself, while it is looked at.
-        for generation in Array(generations.values) { generation.tick(now: now) }
+        for request in Array(work.values) { request.tick(now: now) }
     }
 
     /// The drain time is over: what still runs ends with an error of its own.
     func endAll(_ error: APIError) {
-        for generation in Array(generations.values) { generation.end(.failed(error)) }
+        for request in Array(work.values) { request.end(.failed(error)) }
         for stream in Array(detachable.values) { stream.remove() }
     }
 
-    var activeGenerations: Int { generations.count }
+    var activeRequests: Int { work.count }
 
     func closeLinks() {
         for link in Array(links.values) { link.close() }
         links.removeAll()
     }
+}
+
+/// A request that a connection loop looks after until it has ended.
+protocol ConnectionWork: AnyObject {
+    /// Called a few times a second.
+    func tick(now: Instant)
+    /// Ends it once; nothing when it has ended.
+    func end(_ end: GenerationEnd)
 }
 
 /// A connection loop as other threads see it.

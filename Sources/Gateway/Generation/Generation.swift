@@ -17,7 +17,7 @@ import Tokenization
 ///
 /// What comes out goes to the receiver in pieces of the internal model; how they look is not known
 /// here.
-final class Generation {
+final class Generation: ConnectionWork {
     private enum Phase {
         /// For the request's body.
         case waiting
@@ -416,7 +416,10 @@ final class Generation {
         let request = request
         var outcome = RequestTrace.Outcome(
             operation: request?.rawPrompts.isEmpty ?? true ? "chat" : "text_completion",
-            record: record, request: request, answerID: answerID, authority: context.authority)
+            record: record, authority: context.authority)
+        outcome.request = request
+        outcome.requestedModel = request?.model
+        outcome.answerID = answerID
         outcome.reasoningTokens = usage.reasoningTokens
         outcome.firstToken = firstToken
         if case .failed(let error) = end { outcome.isServerFault = error.kind.isServerFault }
@@ -451,12 +454,7 @@ final class Generation {
             }
         }
         record.finishReasons = finishReasons.map(\.accessLogName)
-        switch end {
-        case .finished, .accepted: break
-        case .abandoned: (record.status, record.error) = (499, "client_closed")
-        case .failed(let error):
-            (record.status, record.error) = (error.httpStatus, error.kind.rawValue)
-        }
+        record.finish(end)
         record.workers = workers
         (record.retries, record.resumes) = (retries, resumes)
         return record

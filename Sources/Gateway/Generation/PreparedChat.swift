@@ -210,7 +210,7 @@ struct ChatPreparation: Sendable {
     ) throws(APIError) -> [[TokenID]] {
         guard request.rawPrompts.isEmpty else {
             return try request.rawPrompts.map { prompt throws(APIError) in
-                try tokenize(prompt, with: tokenizer)
+                try tokenize(prompt, with: tokenizer, parameter: "prompt")
             }
         }
         do {
@@ -222,8 +222,8 @@ struct ChatPreparation: Sendable {
         }
     }
 
-    private func tokenize(
-        _ prompt: RawPrompt, with tokenizer: ModelTokenizer
+    func tokenize(
+        _ prompt: RawPrompt, with tokenizer: ModelTokenizer, parameter: String
     ) throws(APIError) -> [TokenID] {
         let vocabulary = tokenizer.vocabulary
         switch prompt {
@@ -233,7 +233,7 @@ struct ChatPreparation: Sendable {
                 throw APIError(
                     .invalidValue,
                     "Expected one or more tokens of the vocabulary of \(vocabulary.size).",
-                    parameter: "prompt")
+                    parameter: parameter)
             }
             return tokens
         case .text(let text):
@@ -241,11 +241,12 @@ struct ChatPreparation: Sendable {
             do {
                 tokens = try vocabulary.tokenize(text, addSpecial: true)
             } catch {
-                throw Self.refusal(error, parameter: "prompt")
+                throw Self.refusal(error, parameter: parameter)
             }
             guard !tokens.isEmpty else {
                 throw APIError(
-                    .invalidValue, "Expected a prompt that is not empty.", parameter: "prompt")
+                    .invalidValue, "Expected a \(parameter) that is not empty.",
+                    parameter: parameter)
             }
             return tokens
         }

@@ -83,9 +83,11 @@ struct Catalogue: Sendable {
 
 extension LanguageModelDescription {
     fileprivate init(_ model: ServedModel, name: String, aliases: [String] = []) {
+        var description = ModelDescription(
+            id: name, aliases: aliases, created: model.created, ownedBy: "switchyard")
+        // Not a split's name, behind which are several models' vectors.
+        description.embeds = model.embeds && name == model.name
         self.init(
-            model: ModelDescription(
-                id: name, aliases: aliases, created: model.created, ownedBy: "switchyard"),
-            fingerprint: model.fingerprint, contextTokens: model.tokenizer?.contextTokens)
+            model: description, fingerprint: model.fingerprint, contextTokens: model.tokenizer?.contextTokens)
     }
 }

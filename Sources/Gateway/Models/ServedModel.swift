@@ -10,12 +10,15 @@ struct ServedModel: Sendable {
     let created: Int
     /// Names the model and its vocabulary in answers (`system_fingerprint`).
     let fingerprint: String
+    /// Whether embeddings may be asked of it.
+    let embeds: Bool
     /// Nil for a model whose workers take text.
     let tokenizer: ModelTokenizer?
 
     /// Reads vocabulary and template; takes a tenth of a second.
     init(_ settings: ModelSettings, created: Int) throws(ModelError) {
         name = settings.name
+        embeds = settings.embeds
         self.created = created
         tokenizer = try settings.path.map { path throws(ModelError) in
             try ModelTokenizer(path: path, templatePath: settings.templatePath)

@@ -56,7 +56,7 @@ final class OTLPExporter {
             ? HTTPClientTLS(
                 context: try TLSClientContext(
                     authorityPath: nil, files: nil, protocols: ["http/1.1"]),
-                serverName: IPAddress(address.host) == nil ? address.host : nil) : nil
+                serverName: address.serverName) : nil
     }
 
     /// Called every `interval`.

@@ -9,6 +9,8 @@ extension RequestTrace {
         var operation: String
         var record: AccessRecord
         /// Nil when the request was not understood.
+        var requestedModel: String?
+        /// Nil for what is no generation.
         var request: ChatRequest?
         /// Of the answer; nil when there was none.
         var answerID: String?
@@ -31,8 +33,10 @@ extension RequestTrace {
             if !record.finishReasons.isEmpty {
                 span.set("gen_ai.response.finish_reasons", .texts(record.finishReasons))
             }
-            if request != nil {
+            if requestedModel != nil {
                 span.set("gen_ai.usage.input_tokens", .integer(record.promptTokens))
+            }
+            if request != nil {
                 span.set("gen_ai.usage.output_tokens", .integer(record.completionTokens))
                 span.set("gen_ai.usage.cache_read.input_tokens", .integer(record.cachedTokens))
                 if reasoningTokens > 0 {
@@ -55,9 +59,9 @@ extension RequestTrace {
         }
 
         private func writeRequest(into span: inout Span) {
+            span.set("gen_ai.request.model", requestedModel.map { .text($0) })
             guard let request else { return }
             let sampling = request.sampling
-            span.set("gen_ai.request.model", .text(request.model))
             span.set("gen_ai.request.max_tokens", sampling.maxTokens.map { .integer($0) })
             span.set("gen_ai.request.temperature", .number(Double(sampling.temperature)))
             span.set("gen_ai.request.top_p", .number(Double(sampling.topP)))

@@ -53,6 +53,9 @@ package struct UpstreamAddress: Hashable, Sendable {
         self.basePath = basePath
     }
 
+    /// What its certificate must be for; nil for an address, which must be in the certificate.
+    package var serverName: String? { IPAddress(host) == nil ? host : nil }
+
     package var endpoint: HTTPEndpoint { .tcp(host: host, port: port) }
 
     package var text: String { "\(scheme.rawValue)://\(endpoint.text)\(basePath)" }

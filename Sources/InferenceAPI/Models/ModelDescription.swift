@@ -9,6 +9,8 @@ package struct ModelDescription: Hashable, Sendable {
     /// Unix seconds.
     package var created: Int
     package var ownedBy: String
+    /// Listed by `/v1/embedding-models` too.
+    package var embeds = false
 
     package init(id: String, aliases: [String] = [], created: Int, ownedBy: String) {
         self.id = id

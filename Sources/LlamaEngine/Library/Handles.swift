@@ -50,7 +50,7 @@ internal import CLlama
     let context: OpaquePointer
     /// The context's KV cache.
     let memory: OpaquePointer
-    private let model: OpaquePointer
+    let model: OpaquePointer
     private let threads: ggml_threadpool_t?
 
     /// Starts `threads` compute threads. When they cannot be started the library makes its own for
@@ -70,6 +70,12 @@ internal import CLlama
         if let threads = unsafe self.threads {
             unsafe llama_attach_threadpool(self.context, threads, threads)
         }
+    }
+
+    /// Another context computes on the same threads, never at the same time.
+    func attachThreads(to other: borrowing ContextHandle) {
+        guard let threads = unsafe threads else { return }
+        unsafe llama_attach_threadpool(other.pointer, threads, threads)
     }
 
     deinit {

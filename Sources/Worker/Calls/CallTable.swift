@@ -26,8 +26,8 @@ final class CallTable {
     }
 
     let loop: Int
-    private let mailbox: EngineMailbox
-    private let metrics: WorkerMetrics
+    let mailbox: EngineMailbox
+    let metrics: WorkerMetrics
     /// See `EngineThread.Description.pieces`; set before the first call.
     var pieces: PieceTable?
     private var slots: [Slot] = []
@@ -37,7 +37,10 @@ final class CallTable {
     private var keysByRequest: [String: UInt64] = [:]
     private var lastCall: UInt64 = 0
     /// Not nil: new calls get this status.
-    private var refusal: GRPCStatus?
+    private(set) var refusal: GRPCStatus?
+    /// `Embed` calls that have not ended.
+    var embeddings: [UInt64: (call: EngineEmbedCall, job: EmbeddingJob)] = [:]
+    var lastEmbedding: UInt64 = 0
     /// Gaps between tokens of the batch in hand: equal ones in a row are observed at once.
     private var gap: (nanoseconds: Int64, count: Int) = (0, 0)
 
@@ -48,7 +51,7 @@ final class CallTable {
     }
 
     /// Calls that have not ended.
-    var callCount: Int { calls.count }
+    var callCount: Int { calls.count + embeddings.count }
 
     // MARK: What callers want
 
@@ -144,6 +147,7 @@ final class CallTable {
         for key in calls.keys.sorted() {
             if let record = calls[key] { fail(record, status) }
         }
+        failEmbeddings(status)
     }
 
     // MARK: What the engine made

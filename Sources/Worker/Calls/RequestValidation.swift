@@ -42,6 +42,16 @@ struct RequestValidation: Sendable {
         return nil
     }
 
+    /// As above, for a text to embed.
+    func refusal(of request: EngineEmbedRequest, tokensMax: Int) -> GRPCStatus? {
+        guard request.tokens.count <= tokensMax else {
+            return GRPCStatus(
+                .outOfRange,
+                "an input of \(request.tokens.count) tokens; embeddings take \(tokensMax) at most")
+        }
+        return request.tokens.first(where: isUnknown).map { unknown($0, in: "input_ids") }
+    }
+
     private func isUnknown(_ token: TokenID) -> Bool {
         token < 0 || Int(token) >= vocabularySize
     }

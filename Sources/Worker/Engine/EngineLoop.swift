@@ -24,6 +24,7 @@ struct EngineLoop<E: TimedEngine & ~Copyable>: ~Copyable {
     private var time = EngineTime()
     private var rates = EngineRates()
     private var stops = false
+    private var embeddings = EmbeddingQueue()
     /// When the engine last came from having nothing to do.
     private var busySince: Instant?
 
@@ -45,6 +46,17 @@ struct EngineLoop<E: TimedEngine & ~Copyable>: ~Copyable {
     /// Runs until `EngineMail.stop`. Returns what the scheduler and the clock had counted; throws
     /// when the engine broke, after every request was told.
     mutating func run() throws(EngineError) -> EngineReport {
+        do throws(EngineError) {
+            let report = try runUntilStopped()
+            embeddings.end()
+            return report
+        } catch {
+            embeddings.end()
+            throw error
+        }
+    }
+
+    private mutating func runUntilStopped() throws(EngineError) -> EngineReport {
         var wait = EngineMailbox.Wait.mail(timeoutSeconds: nil)
         while true {
             let before = now()
@@ -63,6 +75,11 @@ struct EngineLoop<E: TimedEngine & ~Copyable>: ~Copyable {
             } else {
                 wait = try step(at: instant)
             }
+            if !embeddings.isEmpty {
+                metrics.embeddingTokens.increment(by: UInt64(embeddings.advance(&engine)))
+                // Whatever there is to wait for, after the last chunk.
+                wait = .none
+            }
         }
         becameIdle(at: now())
         return report(at: now())
@@ -80,6 +97,7 @@ struct EngineLoop<E: TimedEngine & ~Copyable>: ~Copyable {
             case .cancel(let key): scheduler.cancel(key, now: instant)
             case .pause(let key): scheduler.pause(key)
             case .resume(let key): scheduler.resume(key)
+            case .embed(let job): embeddings.add(job)
             case .stop: stops = true
             }
         }

@@ -10,6 +10,8 @@ enum EngineMail: Sendable {
     /// The caller's output is full.
     case pause(SequenceKey)
     case resume(SequenceKey)
+    /// Compute an embedding, between steps.
+    case embed(EmbeddingJob)
     /// End the thread after this step.
     case stop
 }

@@ -36,6 +36,7 @@ extension EngineThread.Setup where E == LlamaCppEngine {
         engineSettings.microBatchTokens = min(512, engineSettings.batchTokens)
         engineSettings.threads = settings.threads ?? WorkerDefaults.threads
         engineSettings.device = device
+        engineSettings.embeddingTokens = settings.embeddingTokens
         if let margin = settings.memoryMarginBytes { engineSettings.memoryMarginBytes = margin }
         if let layers = settings.gpuLayers { engineSettings.gpuLayers = Int32(clamping: layers) }
         let engine: LlamaCppEngine

@@ -14,6 +14,8 @@ struct EngineThread: Sendable {
         var model: ModelDescription
         /// The tokens' bytes, for stop strings; nil where tokens are no text.
         var pieces: PieceTable?
+        /// Nil: it makes no embeddings.
+        var embedding: EmbeddingProperties?
     }
 
     /// What connects the thread with the rest of the worker.
@@ -84,7 +86,7 @@ struct EngineThread: Sendable {
         let setup = try make()
         let description = Description(
             properties: setup.engine.properties, scheduling: setup.scheduling, model: setup.model,
-            pieces: setup.pieces)
+            pieces: setup.pieces, embedding: setup.engine.embedding)
         let scheduler: Scheduler
         do throws(SchedulerConfigurationError) {
             scheduler = try Scheduler(

@@ -45,6 +45,39 @@ struct PacedEngine: TimedEngine, ~Copyable {
         return result
     }
 
+    /// Small, so that tests are quick.
+    var embedding: EmbeddingProperties? {
+        EmbeddingProperties(
+            dimensions: Self.embeddingDimensions, tokensMax: properties.contextTokens,
+            chunkTokens: Self.embeddingChunkTokens)
+    }
+
+    private static let embeddingDimensions = 32
+    private static let embeddingChunkTokens = 64
+
+    /// A vector that follows from the tokens alone: the mean of one for each of them.
+    mutating func embed(_ input: inout EmbeddingInput) throws(EngineError) -> [Float]? {
+        let start = now()
+        let count = min(Self.embeddingChunkTokens, input.tokens.count - input.done)
+        var shape = StepShape()
+        shape.addPrefill(count: count, past: input.done)
+        if input.sum.isEmpty {
+            input.sum = Array(repeating: 0, count: Self.embeddingDimensions)
+        }
+        for index in input.done..<input.done + count {
+            let seed = UInt64(truncatingIfNeeded: input.tokens[index])
+            for dimension in input.sum.indices {
+                let bits = SeededGenerator.value(seed: seed, counter: UInt64(dimension))
+                input.sum[dimension] += Float(Int64(bitPattern: bits) >> 40) / Float(1 << 23)
+            }
+        }
+        input.done += count
+        wait(until: start.advanced(byNanoseconds: base.configuration.time.nanoseconds(shape)))
+        guard input.done == input.tokens.count else { return nil }
+        let length = input.sum.reduce(0) { $0 + $1 * $1 }.squareRoot()
+        return length > 0 ? input.sum.map { $0 / length } : input.sum
+    }
+
     private func wait(until end: Instant) {
         while true {
             // The kernel wakes a sleeper about 50 us late.
