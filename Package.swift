@@ -92,7 +92,7 @@ let package = Package(
             name: "switchyard",
             dependencies: [
                 "Configuration", "Gateway", "Worker", "Admission", "Routing", "HTTPTransport",
-                "Scheduling", "LlamaEngine", arguments, log,
+                "InferenceAPI", "Scheduling", "LlamaEngine", arguments, log,
             ] + nio,
             swiftSettings: strict, linkerSettings: besideTheBinary),
         .executableTarget(

@@ -9,7 +9,7 @@ struct Switchyard: AsyncParsableCommand {
         version: "0.1.0",
         subcommands: [
             ServeCommand.self, GatewayCommand.self, WorkerCommand.self, WorkersCommand.self,
-            PoolsCommand.self, ModelsCommand.self, WhyCommand.self,
+            PoolsCommand.self, ModelsCommand.self, WhyCommand.self, ChatCommand.self,
             ReloadCommand.self,
             CheckConfigCommand.self, QuantizeCommand.self,
         ])

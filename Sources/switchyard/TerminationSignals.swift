@@ -13,6 +13,12 @@ struct TerminationSignals: Sendable {
         _ = signal(SIGPIPE, SIG_IGN)
         signals = SignalStream([SIGTERM, SIGINT]).signals
     }
+
+    /// SIGINT alone, for a program that people talk to.
+    static func interrupts() -> AsyncStream<Int32> {
+        _ = signal(SIGPIPE, SIG_IGN)
+        return SignalStream([SIGINT]).signals
+    }
 }
 
 /// Signals that would end the process by default, as a stream instead.
