@@ -63,7 +63,7 @@ package final class Gateway: Sendable {
         let core = GatewayCore(
             serving: serving,
             preparation: ChatPreparation(
-                serving: serving, pool: pool, keepsRequests: durable != nil),
+                serving: serving, pool: pool, storage: durable?.access.storage),
             metrics: GatewayMetrics(status: status, accessLog: accessLog, spans: tracer?.queue),
             status: status, accessLog: accessLog, storage: durable?.access, tracer: tracer,
             logger: logger)

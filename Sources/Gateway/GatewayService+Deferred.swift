@@ -53,12 +53,18 @@ enum DeferredAnswer {
     static func find(
         _ id: String, of owner: Owner, in storage: any Storage
     ) throws(APIError) -> StoredAnswer? {
+        try job(id, of: owner, in: storage).answer
+    }
+
+    static func job(
+        _ id: String, of owner: Owner, in storage: any Storage
+    ) throws(APIError) -> Job {
         let thing = "deferred completion"
-        let job = try stored(thing) { () throws(StorageError) in
-            try storage.job(id, of: owner, withBody: false)
+        let job = try kept(thing) { () throws(StorageError) in
+            try storage.job(id, of: owner, withBody: true)
         }
         guard job.kind == .deferred else { throw APIError(.notFound, thing: thing) }
-        return try job.answer
+        return job
     }
 }
 

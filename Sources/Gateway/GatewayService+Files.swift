@@ -15,7 +15,7 @@ extension GatewayService {
         let page = try PageRequest(request.head.path)
         let after = Query(of: request.head.path)["after"]
         return try lookUp(request) { storage throws(APIError) in
-            let found = try stored("file") { () throws(StorageError) in
+            let found = try kept("file") { () throws(StorageError) in
                 var before = page.position
                 if let after { before = try storage.position(ofFile: after, of: owner) }
                 return try storage.files(of: owner, before: before, limit: page.limit)
@@ -31,7 +31,7 @@ extension GatewayService {
     func file(_ request: Request, id: String) throws(APIError) -> any HTTPServerStreamReceiver {
         let owner = Owner(key: request.tenant)
         return try lookUp(request) { storage throws(APIError) in
-            let file = try stored("file") { () throws(StorageError) in
+            let file = try kept("file") { () throws(StorageError) in
                 try storage.file(id, of: owner)
             }
             var reply = LookupExchange.Reply()
@@ -45,7 +45,7 @@ extension GatewayService {
     ) throws(APIError) -> any HTTPServerStreamReceiver {
         let owner = Owner(key: request.tenant)
         return try lookUp(request) { storage throws(APIError) in
-            try stored("file") { () throws(StorageError) in
+            try kept("file") { () throws(StorageError) in
                 // Uploads that have not ended are nobody's to see.
                 _ = try storage.file(id, of: owner)
                 try storage.deleteFile(id, of: owner)

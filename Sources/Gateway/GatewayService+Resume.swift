@@ -2,13 +2,13 @@ import HTTPTransport
 import InferenceAPI
 
 extension GatewayService {
-    /// `GET /v1/responses/{id}?stream=true`: the events after number `starting_after`.
+    /// `GET /v1/responses/{id}`; with `?stream=true` the events after number `starting_after`.
     func resumeResponse(
         _ request: Request, _ endpoint: Endpoint
-    ) throws(APIError) -> ResumedExchange {
+    ) throws(APIError) -> any HTTPServerStreamReceiver {
         let query = Query(of: request.head.path)
         guard try query.bool("stream") == true else {
-            throw APIError(.resourceNotFound, "There is no such response.")
+            return try storedResponse(request, id: endpoint.id)
         }
         let after = try query.integer("starting_after", in: 0...Int.max)
         return try resume(request, ChatFace(), stream: endpoint.id, after: after ?? -1)

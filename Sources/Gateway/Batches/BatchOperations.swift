@@ -18,30 +18,30 @@ struct BatchOperations {
             id: Identifier.batch(), owner: owner, name: name, inputFileID: inputFileID,
             createdMilliseconds: now,
             expiresMilliseconds: now + Int64(storage.limits.batchSeconds) * 1_000)
-        return try stored(Self.thing) { () throws(StorageError) in
+        return try kept(Self.thing) { () throws(StorageError) in
             try storage.create(batch, requests: requests ?? [])
             return try storage.batch(batch.id, of: owner)
         }
     }
 
     func add(_ requests: [NewBatchRequest], to id: String) throws(APIError) {
-        try stored(Self.thing) { () throws(StorageError) in
+        try kept(Self.thing) { () throws(StorageError) in
             try storage.add(requests, to: id, of: owner, now: UnixClock.milliseconds())
         }
     }
 
     func batch(_ id: String) throws(APIError) -> Batch {
-        try stored(Self.thing) { () throws(StorageError) in try storage.batch(id, of: owner) }
+        try kept(Self.thing) { () throws(StorageError) in try storage.batch(id, of: owner) }
     }
 
     func list(_ page: PageRequest) throws(APIError) -> Page<Batch> {
-        try stored(Self.thing) { () throws(StorageError) in
+        try kept(Self.thing) { () throws(StorageError) in
             try storage.batches(of: owner, before: page.position, limit: page.limit)
         }
     }
 
     func cancel(_ id: String) throws(APIError) -> Batch {
-        try stored(Self.thing) { () throws(StorageError) in
+        try kept(Self.thing) { () throws(StorageError) in
             try storage.cancelBatch(id, of: owner, now: UnixClock.milliseconds())
             return try storage.batch(id, of: owner)
         }
@@ -51,14 +51,14 @@ struct BatchOperations {
     func requests(
         of id: String, isFinal: Bool, _ page: PageRequest
     ) throws(APIError) -> Page<Job> {
-        try stored(Self.thing) { () throws(StorageError) in
+        try kept(Self.thing) { () throws(StorageError) in
             try storage.requests(
                 ofBatch: id, of: owner, isFinal: isFinal, after: page.position, limit: page.limit)
         }
     }
 
     func request(_ name: String, of id: String) throws(APIError) -> Job {
-        try stored("batch request") { () throws(StorageError) in
+        try kept("batch request") { () throws(StorageError) in
             try storage.request(named: name, ofBatch: id, of: owner)
         }
     }
@@ -79,7 +79,7 @@ struct BatchOperations {
 
     /// The lines of a file.
     private func requests(of file: String) throws(APIError) -> [NewBatchRequest] {
-        let found = try stored("file") { () throws(StorageError) in
+        let found = try kept("file") { () throws(StorageError) in
             try storage.file(file, of: owner)
         }
         var requests: [NewBatchRequest] = []
@@ -87,7 +87,7 @@ struct BatchOperations {
         var line: [UInt8] = []
         var part = 0
         while true {
-            let bytes = try stored("file") { () throws(StorageError) in
+            let bytes = try kept("file") { () throws(StorageError) in
                 try storage.content(ofFile: found.id, part: part)
             }
             part += 1

@@ -24,7 +24,7 @@ final class ContentExchange: HTTPServerStreamReceiver {
         let owner = Owner(key: request.tenant)
         let bound = NIOLoopBound(self, eventLoop: request.stream.eventLoop)
         storage.perform(on: request.stream.eventLoop) { storage throws(APIError) in
-            try stored("file") { () throws(StorageError) in try storage.file(id, of: owner) }
+            try kept("file") { () throws(StorageError) in try storage.file(id, of: owner) }
         }.whenSuccess { bound.value.found($0) }
     }
 
@@ -67,7 +67,7 @@ final class ContentExchange: HTTPServerStreamReceiver {
         nextPart += 1
         let bound = NIOLoopBound(self, eventLoop: request.stream.eventLoop)
         storage.perform(on: request.stream.eventLoop) { storage throws(APIError) in
-            try stored("file") { () throws(StorageError) in
+            try kept("file") { () throws(StorageError) in
                 try storage.content(ofFile: file.id, part: part)
             }
         }.whenSuccess { bound.value.send($0) }

@@ -28,7 +28,7 @@ final class FileUpload {
         self.storage = storage
         self.eventLoop = eventLoop
         last = storage.perform(on: eventLoop) { storage throws(APIError) in
-            try stored("file") { () throws(StorageError) in try storage.beginFile(file) }
+            try kept("file") { () throws(StorageError) in try storage.beginFile(file) }
         }
         note(last, bytes: 0)
     }
@@ -52,7 +52,7 @@ final class FileUpload {
         last = last.flatMap { result in
             guard case .success = result else { return eventLoop.makeSucceededFuture(result) }
             return storage.perform(on: eventLoop) { storage throws(APIError) in
-                try stored("file") { () throws(StorageError) in
+                try kept("file") { () throws(StorageError) in
                     try storage.append(bytes, toFile: id)
                 }
             }
@@ -85,7 +85,7 @@ final class FileUpload {
                 return eventLoop.makeSucceededFuture(.failure(error))
             }
             return storage.perform(on: eventLoop) { storage throws(APIError) in
-                try stored("file") { () throws(StorageError) in
+                try kept("file") { () throws(StorageError) in
                     try storage.finishFile(
                         id, name: name, purpose: purpose, expires: expiresMilliseconds)
                 }
@@ -102,7 +102,7 @@ final class FileUpload {
         let eventLoop = eventLoop
         last = last.flatMap { _ in
             storage.perform(on: eventLoop) { storage throws(APIError) in
-                try stored("file") { () throws(StorageError) in try storage.abandonFile(id) }
+                try kept("file") { () throws(StorageError) in try storage.abandonFile(id) }
             }
         }
     }

@@ -3,6 +3,8 @@ import HTTPTransport
 import InferenceAPI
 import InferenceTypes
 import NIOCore
+import Storage
+import XAIProto
 
 /// One call for a generation, unary or streaming: gets the message, has it generated, and writes
 /// what comes out as its face wants it. Owned by the connection's loop.
@@ -24,13 +26,24 @@ final class GRPCExchange: GRPCServerCallReceiver {
     private var collector: CompletionCollector?
     private var answerHead: ChatResponseHead?
     private var hasBegun = false
+    private let connectionLoop: ConnectionLoop
+    private let owner: Owner
+    private let isDeferred: Bool
+    /// Of a request that is kept with its answer.
+    private var keptBody: ByteBuffer?
+    /// The answer to a request that runs later.
+    private var acceptance = ByteBuffer()
 
+    /// - Parameter isDeferred: it is run later.
     init(
-        _ call: GRPCServerCall, face: any Face, context: GenerationContext,
-        on connectionLoop: ConnectionLoop
+        _ call: GRPCServerCall, face: any Face, isDeferred: Bool = false,
+        context: GenerationContext, on connectionLoop: ConnectionLoop
     ) {
         self.call = call
         self.face = face
+        self.isDeferred = isDeferred
+        self.connectionLoop = connectionLoop
+        owner = Owner(key: context.caller.tenant)
         generation = Generation(context, receiver: self, on: connectionLoop)
     }
 
@@ -43,7 +56,6 @@ final class GRPCExchange: GRPCServerCallReceiver {
 
     func receivedEnd() {
         guard let message else { return refuse(.missingMessage) }
-        self.message = ByteBuffer()
         generation?.start(message, face: face)
     }
 
@@ -83,6 +95,50 @@ final class GRPCExchange: GRPCServerCallReceiver {
         call.send(framed: bytes)
     }
 
+    /// The client sees the end only when the answer that it was told to be kept is.
+    private func keepAndFinish(_ usage: Usage) {
+        guard let keptBody, let collector, let answerHead, let request,
+            let storage = connectionLoop.core.storage
+        else { return finish(usage) }
+        let response = StoredResponse(
+            collector.completion(answerHead, usage), to: request, body: keptBody, face: face,
+            owner: owner)
+        let bound = NIOLoopBound(self, eventLoop: connectionLoop.eventLoop)
+        storage.store(response, on: connectionLoop.eventLoop).whenSuccess { result in
+            let exchange = bound.value
+            guard !exchange.call.isFinished else { return }
+            switch result {
+            case .success: exchange.finish(usage)
+            case .failure(let error): exchange.call.finish(error)
+            }
+        }
+    }
+
+    /// The client hears of it only when nothing can lose it any more.
+    private func accept(_ body: ByteBuffer, _ chat: ChatRequest) {
+        guard let storage = connectionLoop.core.storage else {
+            generation?.end(
+                .failed(
+                    APIError(
+                        .unsupported, "This gateway keeps nothing: it has no data-dir.")))
+            return
+        }
+        guard chat.choiceCount == 1 else {
+            generation?.end(
+                .failed(APIError(.invalidValue, "Expected 1, but got more.", parameter: "n")))
+            return
+        }
+        let job = NewJob(.deferred, body, chat, face: face, owner: owner)
+        acceptance = XaiApi_StartDeferredResponse.with { $0.requestID = job.id }.bytes
+        let bound = NIOLoopBound(self, eventLoop: connectionLoop.eventLoop)
+        storage.accept(job, on: connectionLoop.eventLoop).whenSuccess { result in
+            switch result {
+            case .success: bound.value.generation?.end(.accepted)
+            case .failure(let error): bound.value.generation?.end(.failed(error))
+            }
+        }
+    }
+
     private func finish(_ usage: Usage) {
         if encoder != nil {
             var last = ByteBuffer()
@@ -109,6 +165,13 @@ extension GRPCExchange: GenerationReceiver {
     func prepared(_ request: PreparedRequest) -> Bool {
         self.request = request.chat
         format = request.format
+        let body = message ?? ByteBuffer()
+        message = ByteBuffer()
+        guard !isDeferred else {
+            accept(body, request.chat)
+            return false
+        }
+        if request.chat.isStored, connectionLoop.core.storage != nil { keptBody = body }
         return true
     }
 
@@ -117,7 +180,8 @@ extension GRPCExchange: GenerationReceiver {
         answerHead = head
         if request.isStreaming {
             encoder = format.encoder(head)
-        } else {
+        }
+        if !request.isStreaming || keptBody != nil {
             collector = CompletionCollector(
                 choiceCount: request.totalChoices,
                 wantsLogprobs: request.sampling.topLogprobs != nil)
@@ -125,10 +189,8 @@ extension GRPCExchange: GenerationReceiver {
     }
 
     func received(_ piece: AnswerPiece, choice: Int) {
-        guard encoder != nil else {
-            collector?.append(piece, choice: choice)
-            return
-        }
+        collector?.append(piece, choice: choice)
+        guard encoder != nil else { return }
         var buffer = ByteBuffer()
         begin(into: &buffer)
         encoder?.write(piece, choice: choice, usage: generation?.usage ?? Usage(), into: &buffer)
@@ -136,10 +198,8 @@ extension GRPCExchange: GenerationReceiver {
     }
 
     func finished(_ reason: FinishReason, choice: Int) {
-        guard encoder != nil else {
-            collector?.finish(reason, choice: choice)
-            return
-        }
+        collector?.finish(reason, choice: choice)
+        guard encoder != nil else { return }
         var buffer = ByteBuffer()
         begin(into: &buffer)
         encoder?.finish(reason, choice: choice, usage: generation?.usage ?? Usage(), into: &buffer)
@@ -156,9 +216,12 @@ extension GRPCExchange: GenerationReceiver {
     func ended(_ end: GenerationEnd) {
         generation = nil
         switch end {
-        case .finished(let usage): finish(usage)
+        case .finished(let usage): keepAndFinish(usage)
         case .failed(let error): call.finish(error)
-        case .accepted, .abandoned: break
+        case .accepted:
+            call.send(message: acceptance)
+            call.finish()
+        case .abandoned: break
         }
     }
 }

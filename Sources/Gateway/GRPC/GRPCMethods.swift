@@ -30,6 +30,9 @@ struct GRPCMethods {
         methods.addGenerating()
         methods.addListings()
         methods.addTokenize()
+        methods.addStored()
+        methods.addBatches()
+        methods.addFiles()
         health.register(in: &methods.router)
         methods.addReflection()
         return methods.router

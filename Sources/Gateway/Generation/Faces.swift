@@ -3,8 +3,12 @@ import InferenceAPI
 /// Faces by the names under which requests are stored, and by the endpoints that they serve.
 enum Faces {
     private static let all: [(face: any Face, path: String)] = [
-        (ChatFace(), "/v1/chat/completions")
+        (ChatFace(), "/v1/chat/completions"), (ResponsesFace(), "/v1/responses"),
+        (MessagesFace(), "/v1/messages"), (CompletionsFace(), "/v1/completions"),
+        (LegacyCompleteFace(), "/v1/complete"), (XAIFace(isStreaming: false), ""),
     ]
+    /// What requests over gRPC are called beside paths.
+    private static let grpcPath = "xai_api.Chat/GetCompletion"
 
     static func named(_ name: String) -> (any Face)? {
         all.first { $0.face.name == name }?.face
@@ -12,11 +16,12 @@ enum Faces {
 
     /// The face of an endpoint that generates.
     static func at(_ path: String) -> (any Face)? {
-        all.first { $0.path == path }?.face
+        all.first { $0.path == path && !path.isEmpty }?.face
     }
 
     /// Where requests of that face go; its name where that is no path.
     static func path(of name: String) -> String {
-        all.first { $0.face.name == name }?.path ?? name
+        let path = all.first { $0.face.name == name }?.path ?? name
+        return path.isEmpty ? grpcPath : path
     }
 }

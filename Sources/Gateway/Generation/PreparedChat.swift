@@ -3,6 +3,7 @@ import InferenceTypes
 import NIOCore
 import NIOPosix
 import Routing
+import Storage
 import Tokenization
 
 /// A chat request that can be sent to a worker: checked against the model, templated and tokenized.
@@ -52,8 +53,8 @@ enum PreparationSource: Sendable {
 struct ChatPreparation: Sendable {
     let serving: ServingBox
     let pool: NIOThreadPool
-    /// Requests can be kept, to be run later.
-    let keepsRequests: Bool
+    /// Nil: nothing is kept, and so nothing can be continued.
+    let storage: (any Storage)?
     let placement = ChatPlacement()
 
     /// - Parameter caller: its conversation is sticky where a name stands for several models.
@@ -109,13 +110,14 @@ struct ChatPreparation: Sendable {
     ) throws(APIError) -> PreparedRequest {
         var limits = ChatRequestLimits()
         limits.choices = state.configuration.limits.choicesLimit
-        limits.allowsDeferred = keepsRequests
+        limits.allowsDeferred = storage != nil
+        limits.allowsBackground = storage != nil
         let isChat = face is ChatFace
         // What an upstream serves it decides by itself; who it is, the body's model tells.
         if isChat, state.catalogue.hasUpstreams, let name = ChatCompletionRequest.model(of: body) {
             limits.isForwarded = state.catalogue.takesText(name)
         }
-        let request = try face.decode(body, limits: limits)
+        let request = try continued(face.decode(body, limits: limits), caller, limits)
         let pool = try pool(for: request.chat, caller, state)
         guard pool.kind == .openAI else {
             guard limits.isForwarded else {
@@ -123,7 +125,9 @@ struct ChatPreparation: Sendable {
             }
             // The engine's share of a split: as strict as any other.
             limits.isForwarded = false
-            return .tokens(try prepared(face.decode(body, limits: limits), caller, pool))
+            return .tokens(
+                try prepared(
+                    continued(face.decode(body, limits: limits), caller, limits), caller, pool))
         }
         guard isChat else {
             throw APIError(
@@ -142,6 +146,25 @@ struct ChatPreparation: Sendable {
         } catch {
             preconditionFailure("a body that was decoded does not read: \(error)")
         }
+    }
+
+    /// With the conversation that it continues.
+    private func continued(
+        _ request: FaceRequest, _ caller: ChatCaller, _ limits: ChatRequestLimits
+    ) throws(APIError) -> FaceRequest {
+        guard let previous = request.chat.previousResponseID else { return request }
+        guard let storage else {
+            throw APIError(
+                .resourceNotFound, "There is no such response.",
+                parameter: "previous_response_id")
+        }
+        var storedLimits = ChatRequestLimits.ofStoredRequests
+        storedLimits.choices = limits.choices
+        let conversation = StoredConversation(
+            storage: storage, owner: Owner(key: caller.tenant), limits: storedLimits)
+        var request = request
+        request.chat.messages = try conversation.messages(of: request, after: previous)
+        return request
     }
 
     private func pool(

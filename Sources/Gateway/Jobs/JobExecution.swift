@@ -36,7 +36,12 @@ final class JobExecution {
             caller: ChatCaller(
                 tenant: job.owner.key.isEmpty ? nil : job.owner.key, conversation: nil),
             arrival: connectionLoop.core.clock())
-        if job.kind == .batch { context.tier = .batch }
+        switch job.kind {
+        case .batch: context.tier = .batch
+        // It has been told to the client already.
+        case .background: context.answerID = job.id
+        case .deferred: break
+        }
         generation = Generation(context, receiver: self, on: connectionLoop)
         generation?.start(ByteBuffer(bytes: job.body), face: face)
     }

@@ -211,7 +211,7 @@ extension APIError {
 extension StoredResponse {
     /// What a job stores besides its result; nil for nothing.
     init?(_ job: Job, _ result: JobExecution.Result) {
-        guard let request = result.request, request.isStored,
+        guard let request = result.request, request.isStored || job.kind == .background,
             case .completion(let completion) = result.answer
         else { return nil }
         self.init(

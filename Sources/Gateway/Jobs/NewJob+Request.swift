@@ -5,11 +5,12 @@ import Storage
 extension NewJob {
     /// A request that was decoded and can be served, to be run later.
     init(
-        _ kind: Job.Kind, _ body: ByteBuffer, _ chat: ChatRequest, face: any Face, owner: Owner
+        _ kind: Job.Kind, idPrefix: String = "", _ body: ByteBuffer, _ chat: ChatRequest,
+        face: any Face, owner: Owner
     ) {
         var generator = SystemRandomNumberGenerator()
         self.init(
-            id: Identifier.request((generator.next(), generator.next())), owner: owner,
+            id: idPrefix + Identifier.request((generator.next(), generator.next())), owner: owner,
             tier: (chat.serviceTier ?? .standard).name, kind: kind, face: face.name,
             body: Array(buffer: body), model: chat.model)
     }
@@ -21,7 +22,7 @@ extension StorageAccess {
         _ job: NewJob, on eventLoop: any EventLoop
     ) -> EventLoopFuture<Result<Void, APIError>> {
         perform(on: eventLoop) { storage throws(APIError) in
-            try stored("job") { () throws(StorageError) in
+            try kept("job") { () throws(StorageError) in
                 try storage.accept(job, now: UnixClock.milliseconds())
             }
             wake()

@@ -64,7 +64,7 @@ extension APIError {
 }
 
 /// Runs a call of the storage for a client.
-func stored<Value>(
+func kept<Value>(
     _ thing: String, _ operation: () throws(StorageError) -> Value
 ) throws(APIError) -> Value {
     do {

@@ -15,12 +15,15 @@ final class RESTExchange: HTTPServerStreamReceiver {
     private let face: any RESTFace
     private let connectionLoop: ConnectionLoop
     private let requestID: String
+    private let owner: Owner
     /// Nil once ended, which breaks the cycle.
     private var generation: Generation?
     /// Kept until it is known whether the request is run now or later.
     private var body = ByteBuffer()
-    /// The name of what runs later.
-    private var jobID = ""
+    /// Of a request that is kept with its answer.
+    private var keptBody: ByteBuffer?
+    /// The answer to a request that runs later.
+    private var acceptance = ByteBuffer()
     private var format: (any AnswerFormat)?
     /// The answer in the making: `encoder` for a stream, `collector` for a whole one.
     private var encoder: (any AnswerEncoder)?
@@ -48,6 +51,7 @@ final class RESTExchange: HTTPServerStreamReceiver {
         self.face = face
         self.connectionLoop = connectionLoop
         requestID = context.requestID
+        owner = Owner(key: context.caller.tenant)
         lastSent = context.arrival
         generation = Generation(context, receiver: self, on: connectionLoop)
     }
@@ -134,6 +138,8 @@ final class RESTExchange: HTTPServerStreamReceiver {
     }
 
     private func finish(_ usage: Usage) {
+        // The client may have gone while the answer was stored.
+        guard isOpen || encoder != nil else { return }
         if let whole = forwardedWhole {
             return Answer.send(
                 whole, type: Answer.json, requestID: requestID, face: face, for: head, to: stream)
@@ -161,6 +167,7 @@ final class RESTExchange: HTTPServerStreamReceiver {
 
     private func fail(_ error: APIError) {
         guard sentHead else {
+            guard isOpen else { return }
             return Answer.send(error, requestID: requestID, face: face, to: stream)
         }
         // Under a 200 already: an error event, and no good end.
@@ -180,12 +187,18 @@ extension RESTExchange: GenerationReceiver {
     func prepared(_ request: PreparedRequest) -> Bool {
         let whole = body
         body = ByteBuffer()
-        guard !request.chat.isDeferred else {
-            acceptJob(whole, request.chat)
+        let chat = request.chat
+        self.request = chat
+        format = request.format
+        if chat.isDeferred {
+            accept(.deferred, whole, request)
             return false
         }
-        self.request = request.chat
-        format = request.format
+        if chat.isBackground, !chat.isStreaming, request.format is ResponsesFormat {
+            accept(.background, whole, request)
+            return false
+        }
+        if chat.isStored, connectionLoop.core.storage != nil { keptBody = whole }
         return true
     }
 
@@ -197,7 +210,8 @@ extension RESTExchange: GenerationReceiver {
             var generator = SystemRandomNumberGenerator()
             streamID = String(generator.next(), radix: 16)
             numbers = EventNumbers(stream: streamID)
-        } else {
+        }
+        if !request.isStreaming || keptBody != nil {
             collector = CompletionCollector(
                 choiceCount: request.totalChoices,
                 wantsLogprobs: request.sampling.topLogprobs != nil)
@@ -205,10 +219,8 @@ extension RESTExchange: GenerationReceiver {
     }
 
     func received(_ piece: AnswerPiece, choice: Int) {
-        guard encoder != nil else {
-            collector?.append(piece, choice: choice)
-            return
-        }
+        collector?.append(piece, choice: choice)
+        guard encoder != nil else { return }
         guard hasBegun || makeDetachable() else { return }
         sendEvents { buffer in
             begin(into: &buffer)
@@ -218,10 +230,8 @@ extension RESTExchange: GenerationReceiver {
     }
 
     func finished(_ reason: FinishReason, choice: Int) {
-        guard encoder != nil else {
-            collector?.finish(reason, choice: choice)
-            return
-        }
+        collector?.finish(reason, choice: choice)
+        guard encoder != nil else { return }
         guard hasBegun || makeDetachable() else { return }
         sendEvents { buffer in
             begin(into: &buffer)
@@ -254,27 +264,56 @@ extension RESTExchange: GenerationReceiver {
     func ended(_ end: GenerationEnd) {
         generation = nil
         switch end {
-        case .finished(let usage): finish(usage)
+        case .finished(let usage): keepAndFinish(usage)
         case .failed(let error): fail(error)
         case .accepted:
-            var answer = ByteBuffer()
-            answer.writeStaticString("{\"request_id\":")
-            answer.writeJSONString(jobID)
-            answer.writeStaticString("}")
             Answer.send(
-                answer, type: Answer.json, requestID: requestID, face: face, for: head, to: stream)
+                acceptance, type: Answer.json, requestID: requestID, face: face, for: head,
+                to: stream)
         case .abandoned: break
+        }
+    }
+}
+
+// MARK: - What is kept
+
+extension RESTExchange {
+    /// The client sees the end only when the answer that it was told to be kept is.
+    private func keepAndFinish(_ usage: Usage) {
+        guard let keptBody, let collector, let answerHead, let request, forwardedWhole == nil,
+            !isForwarded, let storage = connectionLoop.core.storage
+        else { return finish(usage) }
+        let response = StoredResponse(
+            collector.completion(answerHead, usage), to: request, body: keptBody, face: face,
+            owner: owner)
+        let bound = NIOLoopBound(self, eventLoop: connectionLoop.eventLoop)
+        storage.store(response, on: connectionLoop.eventLoop).whenSuccess { result in
+            let exchange = bound.value
+            switch result {
+            case .success: exchange.finish(usage)
+            case .failure(let error): exchange.fail(error)
+            }
         }
     }
 
     /// The client hears of it only when nothing can lose it any more.
-    private func acceptJob(_ body: ByteBuffer, _ chat: ChatRequest) {
-        guard let generation, let storage = connectionLoop.core.storage else {
-            preconditionFailure("a request was deferred where nothing is kept")
+    private func accept(_ kind: Job.Kind, _ body: ByteBuffer, _ prepared: PreparedRequest) {
+        guard let storage = connectionLoop.core.storage else {
+            preconditionFailure("a request was accepted where nothing is kept")
         }
         let job = NewJob(
-            .deferred, body, chat, face: face, owner: Owner(key: generation.context.caller.tenant))
-        jobID = job.id
+            kind, idPrefix: kind == .background ? prepared.format.idPrefix : "", body,
+            prepared.chat, face: face, owner: owner)
+        if let format = prepared.format as? ResponsesFormat {
+            let head = ChatResponseHead(
+                id: job.id, created: UnixClock.seconds(), model: job.model, systemFingerprint: nil,
+                serviceTier: prepared.chat.serviceTier ?? .standard)
+            format.write(head, .queued, into: &acceptance)
+        } else {
+            acceptance.writeStaticString("{\"request_id\":")
+            acceptance.writeJSONString(job.id)
+            acceptance.writeStaticString("}")
+        }
         let bound = NIOLoopBound(self, eventLoop: connectionLoop.eventLoop)
         storage.accept(job, on: connectionLoop.eventLoop).whenSuccess { result in
             switch result {

@@ -29,6 +29,15 @@ package struct XAIFormat: AnswerFormat {
     /// The request's parameters, which whole answers repeat.
     let settings: XaiApi_RequestSettings
 
+    /// For requests that came over another face.
+    package init() {
+        self.init(settings: XaiApi_RequestSettings())
+    }
+
+    init(settings: XaiApi_RequestSettings) {
+        self.settings = settings
+    }
+
     /// xAI's ids are bare.
     package var idPrefix: String { "" }
 
