@@ -2,8 +2,8 @@ internal import Collections
 package import InferenceTypes
 
 /// Requests that wait for room on a worker: bounded, first come first served within a tier, better
-/// tiers first, with ageing so that nobody starves. Batch work does not age: it gets what nobody else
-/// wants, however long it waits. Owned by the dispatcher.
+/// tiers first, with ageing so that nobody starves. Batch work does not age: it gets what nobody
+/// else wants, however long it waits. Owned by the dispatcher.
 ///
 /// ```
 ///   submit ──► waiting ──next──► handed out

@@ -288,8 +288,8 @@ package final class Gateway: Sendable {
     ) -> HTTPServerConfiguration {
         var server = HTTPServerConfiguration(
             endpoint: .tcp(host: configuration.host, port: port), limits: configuration.transport)
-        // Exchanges have limits of their own; a gRPC message as long as that has its prefix too, and
-        // an upload its form.
+        // Exchanges have limits of their own; a gRPC message as long as that has its prefix too,
+        // and an upload its form.
         server.limits.bodyBytes = max(
             configuration.limits.bodyLimitBytes + GRPCFrameDecoder.prefixBytes,
             configuration.storage.fileBytes + Self.formOverheadBytes)

@@ -117,7 +117,7 @@ def test_waits_while_there_is_no_worker(launch):
 def test_a_graceful_end_leaves_work_for_the_next_process(directory):
     """SIGTERM while a long answer is generated: the next process generates it anew."""
     first = start(directory)
-    request_id = defer(first, max_tokens=4_000, seed=1)
+    request_id = defer(first, max_tokens=400, seed=1)
     wait_for_in_flight(first)
     assert first.terminate() == 0
     second = start(directory)

@@ -60,26 +60,27 @@ extension GRPCMethods {
         }
     }
 
-    /// A method that works on the caller's batches, on a thread that may block.
+    /// A method that works on the caller's batches, on a thread that may block: there messages of
+    /// any length are read and written.
     private mutating func add<Request: Message, Answer: Message>(
         _ path: String,
         _ operation: @escaping @Sendable (Request, BatchOperations) throws(APIError) -> Answer
     ) {
-        add(path) {
-            (request: Request, caller) throws(APIError)
-                -> EventLoopFuture<Result<Answer, APIError>> in
-            try caller.refuseWhileDraining()
-            let access = try caller.keptState()
-            let owner = caller.owner
-            let limit = caller.core.serving.current.configuration.limits.bodyLimitBytes
-            return access.perform(on: caller.eventLoop) { storage throws(APIError) in
-                let answer = try operation(
-                    request,
-                    BatchOperations(storage: storage, owner: owner, bodyLimitBytes: limit))
-                access.wake()
-                return answer
-            }
-        }
+        add(
+            path,
+            bytes: { message, caller throws(APIError) in
+                try caller.refuseWhileDraining()
+                let access = try caller.keptState()
+                let owner = caller.owner
+                let limit = caller.core.serving.current.configuration.limits.bodyLimitBytes
+                return access.perform(on: caller.eventLoop) { storage throws(APIError) in
+                    let answer = try operation(
+                        Request(request: message),
+                        BatchOperations(storage: storage, owner: owner, bodyLimitBytes: limit))
+                    access.wake()
+                    return answer.bytes
+                }
+            })
     }
 
     private func batchRequests(

@@ -121,7 +121,7 @@ extension SQLiteStorage {
                 database,
                 sql: """
                     SELECT \(Job.columnsWithoutBody) FROM jobs
-                    WHERE batch_id = ? AND state IN (\(states)) AND sequence > ?
+                    WHERE batch_id = ? AND +state IN (\(states)) AND sequence > ?
                     ORDER BY sequence LIMIT ?
                     """,
                 arguments: [id, after ?? 0, limit + 1])

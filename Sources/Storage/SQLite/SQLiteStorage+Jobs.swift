@@ -178,8 +178,8 @@ extension Database {
 
 extension Job {
     static let columnsWithoutBody = """
-        sequence, id, tenant, key_name, tier, kind, face, x'' AS body, model, state, attempts, created,
-        finished, result, batch_id, name
+        sequence, id, tenant, key_name, tier, kind, face, x'' AS body, model, state, attempts,
+        created, finished, result, batch_id, name
         """
     static let columns = columnsWithoutBody.replacing("x'' AS body", with: "body")
 

@@ -61,6 +61,8 @@ extension SQLiteStorage {
         CREATE UNIQUE INDEX jobs_of_batch ON jobs (batch_id, name) WHERE batch_id IS NOT NULL;
         CREATE INDEX jobs_of_batch_in_order ON jobs (batch_id, state, sequence)
             WHERE batch_id IS NOT NULL;
+        CREATE INDEX jobs_of_batch_by_page ON jobs (batch_id, sequence)
+            WHERE batch_id IS NOT NULL;
 
         CREATE TABLE responses (
             sequence INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -47,7 +47,8 @@ package final class SQLiteStorage: Storage {
 
     /// Writes what is in the log into the file and closes it; no call may follow.
     ///
-    /// Throws when it is still in use. What is in the log is not lost then: the next start reads it.
+    /// Throws when it is still in use. What is in the log is not lost then: the next start reads
+    /// it.
     package func close() throws(StorageError) {
         do {
             _ = try database.writeWithoutTransaction { try $0.checkpoint(.truncate) }
