@@ -191,3 +191,34 @@ def launch_module():
     yield start
     for instance in instances:
         instance.close()
+
+
+class Scripted:
+    """A gateway whose only worker says what tests wrote (scripted.py)."""
+
+    def __init__(self, *arguments, model=MODEL):
+        from faces import Client
+        from scripted import ScriptedEngine, Vocabulary
+
+        self.vocabulary = Vocabulary(model)
+        self.engine = ScriptedEngine(self.vocabulary)
+        self.play = self.engine.play
+        self.server = Server("--worker", self.engine.address, "--model-name", "smollm2",
+                             "--worker-check-seconds", "0.1", "--no-worker-wait", "1",
+                             *arguments, command="gateway", model=model).wait_ready()
+        self.server.wait_for_workers(1)
+        self.client = Client(self.server)
+
+    def close(self):
+        self.client.close()
+        self.server.close()
+        self.engine.close()
+
+
+@pytest.fixture(scope="session")
+def scripted():
+    instance = Scripted()
+    try:
+        yield instance
+    finally:
+        instance.close()
