@@ -201,3 +201,40 @@ def test_a_client_that_never_read_leaves_nothing_behind(simulated):
             b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
             b"content-length: %d\r\n\r\n" % len(payload) + payload)
     simulated.wait_idle()
+
+
+def test_a_background_response_is_read_on_by_its_id(simulated):
+    """OpenAI's own way: `starting_after` is the sequence number of the last event."""
+    def ask(method, path, take=None, **options):
+        events = []
+        with httpx.Client(timeout=60) as client:
+            with client.stream(method, simulated.url + path, **options) as answer:
+                assert answer.status_code == 200, answer.read()
+                for name, data in read_events(answer.iter_lines()):
+                    if data != "[DONE]":
+                        events.append((name, json.loads(data)))
+                    if take is not None and len(events) == take:
+                        break
+        return events
+
+    payload = {"model": "m", "input": "Count.", "stream": True, "background": True,
+               "max_output_tokens": 60, "temperature": 0}
+    first = ask("POST", "/v1/responses", take=9, json=payload)
+    response = first[0][1]["response"]["id"]
+    last = first[-1][1]["sequence_number"]
+    path = f"/v1/responses/{response}?stream=true"
+    rest = ask("GET", f"{path}&starting_after={last}")
+    numbers = [event["sequence_number"] for _, event in first + rest]
+    assert numbers == list(range(len(numbers)))
+    assert rest[-1][1]["type"] in ("response.completed", "response.incomplete")
+    text = "".join(event["delta"] for _, event in first + rest
+                   if event["type"] == "response.output_text.delta")
+    done = rest[-1][1]["response"]
+    assert text == done["output"][-1]["content"][0]["text"]
+    # From the beginning, too, and whole.
+    assert ask("GET", path) == first + rest
+    with httpx.Client() as client:
+        kept = client.get(f"{simulated.url}/v1/responses/{response}").json()
+        assert kept["output"] == done["output"]
+        assert client.get(
+            simulated.url + "/v1/responses/resp_none?stream=true").status_code == 404
