@@ -85,7 +85,9 @@ def test_stream_has_a_whole_life(client):
 
 
 def test_stream_helper(client):
-    with client.responses.stream(**request("Say hello.")) as stream:
+    # What the model's end would be: the helper wants completed responses.
+    with client.responses.stream(
+            extra_body={"stop": ["a", "e", "."]}, **request("Say hello.")) as stream:
         text = "".join(event.delta for event in stream
                        if event.type == "response.output_text.delta")
         final = stream.get_final_response()
@@ -150,7 +152,7 @@ def test_a_stream_that_ends_early_says_so(launch):
         for event in client.responses.create(stream=True, **request(
                 "Tell a long story.", max_output_tokens=4_000, extra_body={"ignore_eos": True})):
             types.append(event.type)
-            if types.count("response.output_text.delta") == 3:
+            if event.type.endswith("delta") and types.count(event.type) == 3:
                 os.kill(server.worker_pids()[0], signal.SIGKILL)
     assert types[-1] == "response.failed"
     assert caught.value.code == "worker_lost"
@@ -174,6 +176,24 @@ def test_a_background_stream_can_be_come_back_to(client):
     assert events[-1].type in ("response.completed", "response.incomplete")
     text = "".join(event.delta for event in events if event.type == "response.output_text.delta")
     assert text == events[-1].response.output_text
+
+
+def test_comments_between_events_do_not_confuse_the_client(launch):
+    """The client takes an empty line behind an id for an event; comments must have none."""
+    server = launch("--model-name", "smollm2", "--slots", "2", "--keepalive-interval",
+                    "1").wait_ready()
+    client = openai.OpenAI(base_url=f"{server.url}/v1", api_key="unused", max_retries=0)
+    tokens = {"extra_body": {"ignore_eos": True}}
+    with httpx.stream("POST", f"{server.url}/v1/responses", timeout=120, json=request(
+            "Tell a story.", stream=True, max_output_tokens=300, ignore_eos=True)) as answer:
+        text = "".join(answer.iter_text())
+    assert ": keepalive\nid: " in text
+    events = list(client.responses.create(
+        stream=True, **request("Tell a story.", max_output_tokens=300), **tokens))
+    assert events[-1].type == "response.incomplete"
+    chunks = list(client.chat.completions.create(
+        stream=True, **body("Tell a story.", max_tokens=300), **tokens))
+    assert chunks[-1].choices[0].finish_reason == "length"
 
 
 def test_events_have_their_names(server):

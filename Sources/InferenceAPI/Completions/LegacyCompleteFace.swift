@@ -183,7 +183,7 @@ private struct LegacyCompleteEncoder: AnswerEncoder {
         if hasBegun {
             buffer.writeStaticString("event: ping\ndata: {\"type\":\"ping\"}\n\n")
         } else {
-            buffer.writeStaticString(": keepalive\n\n")
+            buffer.writeStaticString(": keepalive\n")
         }
     }
 

@@ -87,7 +87,7 @@ struct MessagesStreamEncoder: AnswerEncoder {
         if hasBegun {
             Self.writeEvent("ping", into: &buffer) { _ in }
         } else {
-            buffer.writeStaticString(": keepalive\n\n")
+            buffer.writeStaticString(": keepalive\n")
         }
     }
 

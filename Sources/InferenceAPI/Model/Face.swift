@@ -79,8 +79,9 @@ package protocol AnswerEncoder {
 }
 
 extension AnswerEncoder {
-    /// A comment, which every reader of server-sent events ignores.
+    /// A comment, which every reader of server-sent events ignores. No empty line follows it: once
+    /// events have ids, openai-python takes one for an event, of which it cannot read the data.
     package func keepalive(into buffer: inout ByteBuffer) {
-        buffer.writeStaticString(": keepalive\n\n")
+        buffer.writeStaticString(": keepalive\n")
     }
 }

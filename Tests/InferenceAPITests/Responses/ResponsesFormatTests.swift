@@ -70,7 +70,7 @@ import Testing
             encoder.keepalive(into: &buffer)
             encoder.fail(APIError(.noWorker, "No worker."), into: &buffer)
         }
-        #expect(text.hasPrefix(": keepalive\n\nevent: error\ndata: {\"type\":\"error\""))
+        #expect(text.hasPrefix(": keepalive\nevent: error\ndata: {\"type\":\"error\""))
         #expect(text.contains("\"sequence_number\":0}\n\n"))
     }
 

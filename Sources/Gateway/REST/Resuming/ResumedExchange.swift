@@ -120,7 +120,8 @@ final class ResumedExchange: HTTPServerStreamReceiver {
     private func keepAlive() {
         defer { hasSentLately = false }
         guard isOpen, sentHead, !hasSentLately, stream.isWritable else { return }
-        stream.send(ByteBuffer(string: ": keepalive\n\n"), end: false)
+        // As `AnswerEncoder.keepalive`: without an empty line.
+        stream.send(ByteBuffer(string: ": keepalive\n"), end: false)
     }
 
     private func fail(_ error: APIError) {
