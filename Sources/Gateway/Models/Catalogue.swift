@@ -88,6 +88,7 @@ extension LanguageModelDescription {
         // Not a split's name, behind which are several models' vectors.
         description.embeds = model.embeds && name == model.name
         self.init(
-            model: description, fingerprint: model.fingerprint, contextTokens: model.tokenizer?.contextTokens)
+            model: description, fingerprint: model.fingerprint,
+            contextTokens: model.tokenizer?.contextTokens)
     }
 }

@@ -5,7 +5,7 @@ import Testing
 @testable import InferenceAPI
 
 @Suite struct CompletionsTests {
-    private let face = CompletionsFace()
+    private let face: CompletionsFace = CompletionsFace()
 
     private func choice(
         _ text: String, _ reason: FinishReason, _ logprobs: [ChatTokenLogprob]? = nil
@@ -138,7 +138,7 @@ import Testing
 }
 
 @Suite struct LegacyCompleteTests {
-    private let face = LegacyCompleteFace()
+    private let face: LegacyCompleteFace = LegacyCompleteFace()
 
     @Test func equalsTheGoldenFiles() throws {
         let request = try face.decoded(

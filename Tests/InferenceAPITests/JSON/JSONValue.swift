@@ -4,7 +4,7 @@ import NIOCore
 @testable import InferenceAPI
 
 /// A tree, which only tests need: to generate documents and to compare them.
-enum JSONValue: Equatable {
+indirect enum JSONValue: Equatable, Sendable {
     case null
     case bool(Bool)
     case integer(Int64)

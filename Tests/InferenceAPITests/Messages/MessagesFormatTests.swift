@@ -5,7 +5,7 @@ import Testing
 @testable import InferenceAPI
 
 @Suite struct MessagesFormatTests {
-    private let format = MessagesFormat()
+    private let format: MessagesFormat = MessagesFormat()
 
     @Test func equalsTheGoldenFiles() throws {
         let whole = SampleAnswer.completion("msg_1", SampleAnswer.pieces, .toolCalls)
