@@ -228,7 +228,7 @@ let package = Package(
             ],
             exclude: ["Corpus"]),
         tests("Tokenization"),
-        tests("LlamaEngine", ["CLlama", "InferenceTypes", "Scheduling"]),
+        tests("LlamaEngine", ["CLlama", "InferenceAPI", "InferenceTypes", "Scheduling"]),
         tests("Compression", nio), tests("Metrics"), tests("Admission"), tests("Storage"),
         tests("Routing", ["Admission"]),
         tests("Scheduling"), tests("InferenceTypes"),

@@ -50,6 +50,23 @@ struct ContentMask: Sendable {
         return String(result)
     }
 
+    /// The same for JSON without needless escapes: only what stands in its strings.
+    func maskStrings(in json: String) -> String {
+        var result = String.UnicodeScalarView()
+        var isInString = false
+        var isEscaped = false
+        for scalar in json.unicodeScalars {
+            if !isInString || isEscaped || scalar == "\"" || scalar == "\\" {
+                if scalar == "\"", !isEscaped { isInString.toggle() }
+                isEscaped = isInString && !isEscaped && scalar == "\\"
+                result.append(scalar)
+            } else {
+                result.append(masked[scalar] ?? scalar)
+            }
+        }
+        return String(result)
+    }
+
     func unmask(_ text: ArraySlice<UInt8>) -> [UInt8] {
         var result: [UInt8] = []
         result.reserveCapacity(text.count)

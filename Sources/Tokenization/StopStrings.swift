@@ -108,6 +108,12 @@ struct StopMatcher: Sendable {
         stops.isEmpty || (heldBytes == 0 && !stops.mayBegin(in: text))
     }
 
+    /// Forgets what was read: what follows is another text.
+    mutating func reset() {
+        for index in lengths.indices { lengths[index] = 0 }
+        heldBytes = 0
+    }
+
     /// Reads `text[start...]`, which continues what was read before; stops at the first match.
     mutating func scan(_ text: [UInt8], from start: Int) -> Match? {
         guard !stops.isEmpty else { return nil }

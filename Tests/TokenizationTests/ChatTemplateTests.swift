@@ -104,14 +104,14 @@ import Testing
     func promptAloneIsThePromptOfTheFullAnalysis(source: String?) throws {
         let template = try ChatTemplate(
             vocabulary: try TestModel.vocabulary(), override: source)
-        let messages = [
+        let conversation = TemplateConversation(messages: [
             message(.system, "Be brief."), message(.user, "Hello"), message(.assistant, "Hi."),
             message(.user, "Bye"),
-        ]
+        ])
         for answer in [false, true] {
-            let alone = try template.handle.render(messages, addGenerationPrompt: answer)
+            let alone = try template.handle.render(conversation, addGenerationPrompt: answer)
             let full = try template.handle.render(
-                messages, addGenerationPrompt: answer, promptOnly: false)
+                conversation, addGenerationPrompt: answer, promptOnly: false)
             #expect(alone == full)
             #expect(!alone.isEmpty)
         }

@@ -10,6 +10,9 @@ extension ChatMessage {
             message.toolName = name
             message.toolCallID = toolCallID
         }
+        message.toolCalls = toolCalls.map {
+            TemplateCall(id: $0.id, name: $0.name, arguments: $0.arguments)
+        }
         return message
     }
 

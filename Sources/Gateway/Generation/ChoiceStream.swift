@@ -36,8 +36,8 @@ final class ChoiceStream: TicketHolder, EngineStreamReceiver {
     private var generation: Generation?
     private let connectionLoop: ConnectionLoop
     private let pool: Pool
-    private var assembler: TextAssembler
-    /// Entries whose tokens' text is held back by the assembler.
+    private var answer: AnswerText
+    /// Entries whose tokens' text is held back.
     private var logprobs: [TokenLogprob] = []
     /// Every token that a worker sent, in order.
     private var accepted: [TokenID] = []
@@ -50,14 +50,14 @@ final class ChoiceStream: TicketHolder, EngineStreamReceiver {
 
     init(
         ticket: TicketID, index: Int, generation: Generation, connectionLoop: ConnectionLoop,
-        pool: Pool, assembler: TextAssembler
+        pool: Pool, text: AnswerText
     ) {
         self.ticket = ticket
         self.index = index
         self.generation = generation
         self.connectionLoop = connectionLoop
         self.pool = pool
-        self.assembler = assembler
+        answer = text
         let limits = generation.limits
         failover = ChoiceFailover(
             limits: FailoverLimits(
@@ -145,16 +145,27 @@ final class ChoiceStream: TicketHolder, EngineStreamReceiver {
         accepted += tokens.tokens
         usage.completionTokens = accepted.count
         if let entries = tokens.logprobs { logprobs += entries }
+        guard answer.isPlain else {
+            let advance = answer.append(tokens.tokens)
+            emit(advance, to: generation)
+            if advance.isComplete { return finish(.toolCalls) }
+            if let stop = advance.stop { return finish(.stopString(generation.stopString(stop))) }
+            return takeMore(generation)
+        }
         text.removeAll(keepingCapacity: true)
         var released = 0
         for token in tokens.tokens {
-            let advance = assembler.append(token, to: &text)
+            let advance = answer.assembler.append(token, to: &text)
             released += advance.releasedTokens
             guard let stop = advance.stop else { continue }
             emit(released: released, to: generation)
             return finish(.stopString(generation.stopString(stop)))
         }
         emit(released: released, to: generation)
+        takeMore(generation)
+    }
+
+    private func takeMore(_ generation: Generation) {
         guard let call else { return }
         if generation.isWritable { call.consume() } else { wasPaused = true }
     }
@@ -170,9 +181,12 @@ final class ChoiceStream: TicketHolder, EngineStreamReceiver {
     /// Ends the text, in which a stop string may still be found.
     private func end(_ reason: FinishReason, _ generation: Generation) {
         if let stop = flush(to: generation) {
-            self.finish(.stopString(generation.stopString(stop)))
-        } else {
-            finish(reason)
+            return finish(.stopString(generation.stopString(stop)))
+        }
+        switch reason {
+        // The model had nothing more to say. A cut answer keeps its own reason.
+        case .endOfSequence, .stopToken: finish(answer.calls > 0 ? .toolCalls : reason)
+        default: finish(reason)
         }
     }
 
@@ -203,8 +217,13 @@ final class ChoiceStream: TicketHolder, EngineStreamReceiver {
 
     /// Puts out what was held back; the index of a stop string that only the end completes.
     private func flush(to generation: Generation) -> Int? {
+        guard answer.isPlain else {
+            let advance = answer.finish()
+            emit(advance, to: generation)
+            return advance.stop
+        }
         text.removeAll(keepingCapacity: true)
-        let advance = assembler.finish(to: &text)
+        let advance = answer.assembler.finish(to: &text)
         emit(released: advance.releasedTokens, to: generation)
         return advance.stop
     }
@@ -221,6 +240,27 @@ final class ChoiceStream: TicketHolder, EngineStreamReceiver {
         }
         guard !text.isEmpty else { return generation.progressed() }
         generation.received(text, logprobs: nil, choice: index)
+    }
+
+    /// Hands on what an answer that is not plain put out. Log probabilities are those of visible
+    /// text.
+    private func emit(_ advance: AnswerText.Advance, to generation: Generation) {
+        usage.reasoningTokens = answer.reasoningTokens
+        usage.completionTokens = accepted.count - usage.reasoningTokens
+        var pieces = advance.pieces
+        if generation.wantsLogprobs {
+            let entries = zip(logprobs, advance.released)
+                .filter { $1 && !generation.isControl($0.token) }.map { generation.entry($0.0) }
+            logprobs.removeFirst(min(advance.released.count, logprobs.count))
+            let place = pieces.lastIndex { if case .text = $0 { true } else { false } }
+            if let place, case .text(let text, _) = pieces[place] {
+                pieces[place] = .text(text, logprobs: entries)
+            } else if !entries.isEmpty {
+                pieces.insert(.text("", logprobs: entries), at: 0)
+            }
+        }
+        guard !pieces.isEmpty else { return generation.progressed() }
+        generation.received(pieces, choice: index)
     }
 
     private func finish(_ reason: FinishReason) {

@@ -122,10 +122,7 @@ final class Generation: ConnectionWork {
         choices = (0..<request.totalChoices).map { index in
             ChoiceStream(
                 ticket: connectionLoop.newTicket(), index: index, generation: self,
-                connectionLoop: connectionLoop, pool: prepared.pool,
-                assembler: TextAssembler(
-                    pieces: prepared.tokenizer.vocabulary.pieces, stops: prepared.stops,
-                    minimumTokens: prepared.sampling.minTokens))
+                connectionLoop: connectionLoop, pool: prepared.pool, text: AnswerText(prepared))
         }
         openChoices = choices.count
         submitted = core.clock()
@@ -305,6 +302,12 @@ final class Generation: ConnectionWork {
         noteTokens()
     }
 
+    /// More of one choice, of which tokens have just arrived.
+    func received(_ pieces: [AnswerPiece], choice: Int) {
+        noteTokens()
+        for piece in pieces { receiver?.received(piece, choice: choice) }
+    }
+
     /// More text of one choice.
     func received(_ text: [UInt8], logprobs: [TokenLogprob]?, choice: Int) {
         noteTokens()
@@ -313,7 +316,7 @@ final class Generation: ConnectionWork {
             choice: choice)
     }
 
-    private func entry(_ logprob: TokenLogprob) -> ChatTokenLogprob {
+    func entry(_ logprob: TokenLogprob) -> ChatTokenLogprob {
         ChatTokenLogprob(
             token: candidate(logprob.token, logprob.logprob),
             top: logprob.top.map { candidate($0.token, $0.logprob) })

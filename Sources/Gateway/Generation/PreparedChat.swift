@@ -27,6 +27,10 @@ struct PreparedChat: Sendable {
     /// Everything but the seed, which differs between choices.
     var sampling: SamplingParameters
     var stops: StopStrings
+    /// What answers are made of.
+    var syntax: AnswerSyntax
+    /// Which calls they may hold; nil for none.
+    var tools: ToolRules?
     /// The request's seed, or one drawn for it.
     var seed: UInt64
     /// Of the hashes of its blocks, as the router knows them.
@@ -180,8 +184,10 @@ struct ChatPreparation: Sendable {
     ) throws(APIError) -> PreparedChat {
         let chat = request.chat
         guard let tokenizer = pool.model.tokenizer else { throw .modelNotFound(chat.model) }
+        let plan = try AnswerPlan(chat, template: tokenizer.template)
+        let rendered = try render(chat, plan, with: tokenizer)
         var sampling = chat.sampling
-        sampling.grammar = chat.responseFormat.grammar
+        sampling.grammar = plan.grammar(after: rendered)
         let size = tokenizer.vocabulary.size
         for bias in sampling.logitBias where bias.token >= size {
             throw APIError(
@@ -190,7 +196,7 @@ struct ChatPreparation: Sendable {
                 parameter: "logit_bias")
         }
         var prompts: [PreparedChat.Prompt] = []
-        for tokens in try tokenize(chat, with: tokenizer) {
+        for tokens in try tokenize(chat, rendered, with: tokenizer) {
             try checkLength(
                 prompt: tokens.count, context: tokenizer.contextTokens, sampling: &sampling)
             prompts.append(
@@ -204,6 +210,7 @@ struct ChatPreparation: Sendable {
         return PreparedChat(
             request: chat, format: request.format, pool: pool, tokenizer: tokenizer,
             caller: caller, prompts: prompts, sampling: sampling, stops: try stops(of: chat),
+            syntax: try plan.syntax(after: rendered, tokenizer), tools: plan.tools,
             seed: chat.seed ?? generator.next(),
             prefixSalt: placement.salt(model: pool.model.name, caller: caller))
     }
@@ -227,18 +234,28 @@ struct ChatPreparation: Sendable {
         }
     }
 
+    /// Nil for a request without turns.
+    private func render(
+        _ request: ChatRequest, _ plan: AnswerPlan, with tokenizer: ModelTokenizer
+    ) throws(APIError) -> RenderedPrompt? {
+        guard request.rawPrompts.isEmpty else { return nil }
+        do {
+            return try tokenizer.template.render(plan.conversation)
+        } catch {
+            throw Self.refusal(error, parameter: "messages")
+        }
+    }
+
     /// The prompts of a request, in order.
     private func tokenize(
-        _ request: ChatRequest, with tokenizer: ModelTokenizer
+        _ request: ChatRequest, _ rendered: RenderedPrompt?, with tokenizer: ModelTokenizer
     ) throws(APIError) -> [[TokenID]] {
-        guard request.rawPrompts.isEmpty else {
+        guard let rendered else {
             return try request.rawPrompts.map { prompt throws(APIError) in
                 try tokenize(prompt, with: tokenizer, parameter: "prompt")
             }
         }
         do {
-            let rendered = try tokenizer.template.render(
-                messages: request.messages.map(\.templateMessage))
             return [try tokenizer.vocabulary.tokenize(rendered)]
         } catch {
             throw Self.refusal(error, parameter: "messages")
@@ -291,17 +308,6 @@ struct ChatPreparation: Sendable {
                 .invalidValue, "The \(parameter) contains text that cannot be tokenized safely.",
                 parameter: parameter)
         default: APIError(.internal, "The \(parameter) could not be tokenized.")
-        }
-    }
-}
-
-extension ResponseFormat {
-    /// That the output must match; nil for any text.
-    fileprivate var grammar: String? {
-        switch self {
-        case .text, .jsonSchema: nil
-        case .jsonObject: JSONGrammar.object
-        case .grammar(let grammar): grammar
         }
     }
 }

@@ -5,7 +5,7 @@ import NIOCore
 struct ChatRequestDecoder {
     var reader: FieldReader
     let limits: ChatRequestLimits
-    private var request = ChatRequest(model: "", messages: [])
+    var request = ChatRequest(model: "", messages: [])
     private var shared: SharedFields
     /// `max_completion_tokens` and `max_tokens`; the first wins (trap 18).
     private var maxCompletionTokens: Int?
@@ -14,6 +14,8 @@ struct ChatRequestDecoder {
     /// Value and place of fields that can only be judged with others in sight.
     private var topLogprobs: (count: Int, offset: Int)?
     private var deferredOffset = 0
+    /// `tool_choice` was there; `function_call` then says nothing.
+    var hasToolChoice = false
 
     /// Every field that is looked at. Others are skipped unseen, as clients add extras.
     private enum Field: String, CaseIterable {
@@ -108,74 +110,21 @@ struct ChatRequestDecoder {
         }
     }
 
-    // MARK: What is not served yet, or never
+    // MARK: What the model may do besides talking
 
     private mutating func decodeCapability(_ field: Field) throws(DecodeFailure) {
         switch field {
-        case .tools, .functions: try refuseElements("Tools are not supported yet.")
-        case .toolChoice, .functionCall:
-            guard try reader.kind() == .string else {
-                let isObject = try reader.kind() == .object
-                throw isObject
-                    ? reader.unsupported("Tools are not supported yet.")
-                    : reader.refusal(.invalidType, "Expected a string or an object.")
-            }
-            switch try reader.string() {
-            case "none", "auto": break
-            case "required": throw reader.unsupported("Tools are not supported yet.")
-            default: throw reader.refusal(.invalidValue, "Expected 'none' or 'auto'.")
-            }
-        case .parallelToolCalls: _ = try reader.bool()
+        case .tools: try decodeTools()
+        case .functions: try decodeFunctions()
+        case .toolChoice: try decodeToolChoice()
+        case .functionCall: try decodeFunctionCall()
+        case .parallelToolCalls: request.allowsParallelToolCalls = try reader.bool()
         case .responseFormat: try decodeResponseFormat()
         case .searchParameters: try reader.skipSearchParameters()
         case .webSearchOptions:
             _ = try reader.kind()
             throw reader.unsupported("This server does not search.")
         default: try reader.skip()
-        }
-    }
-
-    /// An empty array says nothing, and clients send it.
-    private mutating func refuseElements(_ message: String) throws(DecodeFailure) {
-        let start = try reader.beginArray()
-        guard try reader.nextElement() else { return }
-        throw DecodeFailure(.unsupported, message, at: start)
-    }
-
-    private enum FormatField: String, CaseIterable {
-        case type
-        case grammar
-    }
-
-    private static let formatFields = JSONKeyTable<FormatField>()
-
-    /// Trap 19: what cannot be enforced is refused, never ignored. `grammar` is Fireworks' form.
-    private mutating func decodeResponseFormat() throws(DecodeFailure) {
-        let start = try reader.beginObject()
-        var type: String?
-        var grammar: String?
-        while let field = try reader.nextField(in: Self.formatFields) {
-            switch field {
-            case .grammar: grammar = try reader.string(limitBytes: limits.grammarBytes)
-            case .type:
-                type = try reader.string()
-                switch type {
-                case "text", "json_object", "grammar": break
-                case "json_schema":
-                    throw reader.unsupported("JSON schemas are not supported yet.")
-                default:
-                    throw reader.refusal(
-                        .invalidValue, "Expected 'text', 'json_object' or 'grammar'.")
-                }
-            }
-        }
-        switch type {
-        case nil: throw Self.missing("type", at: start)
-        case "json_object": request.responseFormat = .jsonObject
-        case "grammar":
-            guard let grammar, !grammar.isEmpty else { throw Self.missing("grammar", at: start) }
-            request.responseFormat = .grammar(grammar)
-        default: break
         }
     }
 }

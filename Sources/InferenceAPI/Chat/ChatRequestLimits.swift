@@ -4,6 +4,7 @@ package struct ChatRequestLimits: Hashable, Sendable {
     package var json = JSONLimits()
     package var messages: Int = 8_192
     package var contentParts: Int = 1_024
+    /// Calls of one message.
     package var toolCalls: Int = 128
     /// Functions that a request defines.
     package var tools: Int = 128
@@ -15,6 +16,10 @@ package struct ChatRequestLimits: Hashable, Sendable {
     package var logitBiases: Int = 4_096
     /// Bytes of a GBNF grammar.
     package var grammarBytes: Int = 65_536
+    /// Functions that the model may call.
+    package var tools: Int = 128
+    /// Bytes of a JSON schema.
+    package var schemaBytes: Int = 65_536
     package var topLogprobs: Int = 20
     /// Token ids of one prompt that is not text; far above any context.
     package var promptTokens: Int = 1 << 22

@@ -70,6 +70,8 @@ package struct ChatRequest: Hashable, Sendable {
     /// Whether one answer may hold more than one call.
     package var allowsParallelToolCalls = true
     package var responseFormat = ResponseFormat.text
+    /// How its face calls what is judged only after decoding.
+    package var names = ParameterNames()
     /// The tier asked for; nil means the key's own.
     package var serviceTier: ServiceTier?
     /// Requests with an equal key want the worker that holds their prefix.
@@ -93,4 +95,19 @@ package struct ChatRequest: Hashable, Sendable {
         self.model = model
         self.messages = messages
     }
+}
+
+/// What a face calls the parameters that are judged behind it. Those of chat completions, unless
+/// the face says otherwise.
+package struct ParameterNames: Hashable, Sendable {
+    package var tools = "tools"
+    /// Of one tool, below `tools[i]`.
+    package var toolSchema = "function.parameters"
+    package var toolChoice = "tool_choice"
+    package var responseFormat = "response_format"
+    package var responseSchema = "response_format.json_schema.schema"
+
+    package init() {}
+
+    package func toolSchema(_ index: Int) -> String { "\(tools)[\(index)].\(toolSchema)" }
 }

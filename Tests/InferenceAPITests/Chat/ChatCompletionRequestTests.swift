@@ -194,7 +194,7 @@ import Testing
         let error = #expect(throws: APIError.self) {
             _ = try decode(#""response_format":{"type":"json_schema"}"#)
         }
-        #expect(error?.kind == .unsupported)
+        #expect(error?.kind == .missingParameter)
         let object = try decode(#""response_format":{"type":"json_object"}"#)
         #expect(object.responseFormat == .jsonObject)
         let own = try decode(#""response_format":{"grammar":"root ::= \"a\"","type":"grammar"}"#)

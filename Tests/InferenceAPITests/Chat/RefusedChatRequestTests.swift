@@ -218,6 +218,10 @@ import Testing
         with(#""stop":"\#(String(repeating: "s", count: 257))""#, "stop", "invalid_value"),
     ]
 
+    private static func tool(_ function: String) -> String {
+        #""tools":[{"type":"function","function":\#(function)}]"#
+    }
+
     static let others = [
         with(#""stream":"true""#, "stream", "invalid_type"),
         with(#""stream":1"#, "stream", "invalid_type"),
@@ -225,16 +229,39 @@ import Testing
         with(
             #""stream":true,"stream_options":{"include_usage":"yes"}"#,
             "stream_options.include_usage", "invalid_type"),
-        with(#""tools":[{"type":"function"}]"#, "tools", "unsupported_parameter"),
-        with(#""tools":{}"#, "tools", "invalid_type"),
-        with(#""functions":[{"name":"f"}]"#, "functions", "unsupported_parameter"),
-        with(#""tool_choice":"required""#, "tool_choice", "unsupported_parameter"),
-        with(#""tool_choice":"sometimes""#, "tool_choice", "invalid_value"),
         with(
-            #""tool_choice":{"type":"function","function":{"name":"f"}}"#, "tool_choice",
-            "unsupported_parameter"),
+            #""tools":[{"type":"function"}]"#, "tools[0].function", "missing_required_parameter"),
+        with(#""tools":{}"#, "tools", "invalid_type"),
+        with(#""tools":[{"type":"web_search"}]"#, "tools[0].type", "unsupported_parameter"),
+        with(
+            #""tools":[{"function":{"name":"f"}}]"#, "tools[0].type",
+            "missing_required_parameter"),
+        with(tool("{}"), "tools[0].function.name", "missing_required_parameter"),
+        with(tool(#"{"name":"a b"}"#), "tools[0].function.name", "invalid_value"),
+        with(
+            tool(#"{"name":"\#(String(repeating: "f", count: 65))"}"#), "tools[0].function.name",
+            "invalid_value"),
+        with(
+            tool(#"{"name":"f","parameters":[]}"#), "tools[0].function.parameters",
+            "invalid_type"),
+        with(
+            tool(#"{"name":"f"}},{"type":"function","function":{"name":"f"}"#),
+            "tools[1].function.name", "invalid_value"),
+        with(
+            #""tools":["# + Array(repeating: "1", count: 129).joined(separator: ",") + "]",
+            "tools[0]", "invalid_type"),
+        with(#""functions":[{}]"#, "functions[0].name", "missing_required_parameter"),
+        with(#""tool_choice":"sometimes""#, "tool_choice", "invalid_value"),
+        with(#""tool_choice":{"type":"web_search"}"#, "tool_choice.type", "unsupported_parameter"),
+        with(
+            #""tool_choice":{"type":"function"}"#, "tool_choice.function",
+            "missing_required_parameter"),
+        with(
+            #""tool_choice":{"type":"function","function":{}}"#, "tool_choice.function.name",
+            "missing_required_parameter"),
         with(#""tool_choice":1"#, "tool_choice", "invalid_type"),
-        with(#""function_call":{"name":"f"}"#, "function_call", "unsupported_parameter"),
+        with(#""function_call":{}"#, "function_call.name", "missing_required_parameter"),
+        with(#""function_call":"required""#, "function_call", "invalid_value"),
         with(#""parallel_tool_calls":"no""#, "parallel_tool_calls", "invalid_type"),
         with(
             #""response_format":{"type":"grammar"}"#, "response_format.grammar",
@@ -243,8 +270,14 @@ import Testing
             #""response_format":{"type":"grammar","grammar":7}"#, "response_format.grammar",
             "invalid_type"),
         with(
-            #""response_format":{"type":"json_schema","json_schema":{"schema":{}}}"#,
-            "response_format.type", "unsupported_parameter"),
+            #""response_format":{"type":"json_schema"}"#, "response_format.json_schema",
+            "missing_required_parameter"),
+        with(
+            #""response_format":{"type":"json_schema","json_schema":{"name":"n"}}"#,
+            "response_format.json_schema.schema", "missing_required_parameter"),
+        with(
+            #""response_format":{"type":"json_schema","json_schema":{"schema":true}}"#,
+            "response_format.json_schema.schema", "invalid_type"),
         with(#""response_format":{"type":"xml"}"#, "response_format.type", "invalid_value"),
         with(#""response_format":{}"#, "response_format.type", "missing_required_parameter"),
         with(#""response_format":"text""#, "response_format", "invalid_type"),
