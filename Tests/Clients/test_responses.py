@@ -117,7 +117,6 @@ def test_json_object(client):
 
 @pytest.mark.parametrize("fields, parameter", [
     ({"tools": [{"type": "web_search"}]}, "tools[0].type"),
-    ({"background": True}, "background"),
     ({"input": [{"role": "user", "content": [{"type": "input_image", "image_url": "x"}]}]},
      "input[0].content[0].type"),
     ({"conversation": "conv_1"}, "conversation"),
