@@ -93,7 +93,10 @@ struct ChatPreparation: Sendable {
                         "The model `\(request.model)` is served by a server that does not tell "
                             + "its tokens.", parameter: "model")
                 }
-                return try tokenize(request, with: tokenizer).reduce(0) { $0 + $1.count }
+                let plan = try AnswerPlan(request, template: tokenizer.template)
+                let rendered = try render(request, plan, with: tokenizer)
+                return try tokenize(request, rendered, with: tokenizer)
+                    .reduce(0) { $0 + $1.count }
             }
         }
     }

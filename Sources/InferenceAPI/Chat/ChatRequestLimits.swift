@@ -16,8 +16,6 @@ package struct ChatRequestLimits: Hashable, Sendable {
     package var logitBiases: Int = 4_096
     /// Bytes of a GBNF grammar.
     package var grammarBytes: Int = 65_536
-    /// Functions that the model may call.
-    package var tools: Int = 128
     /// Bytes of a JSON schema.
     package var schemaBytes: Int = 65_536
     package var topLogprobs: Int = 20
