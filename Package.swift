@@ -203,7 +203,7 @@ let package = Package(
             "Gateway",
             [
                 "Admission", "GRPC", "HTTPTransport", "InferenceAPI", "InferenceTypes", "Routing",
-                log,
+                "Tokenization", log,
             ] + nio),
         tests(
             "Worker",

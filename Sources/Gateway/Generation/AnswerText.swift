@@ -63,7 +63,7 @@ struct AnswerText {
             case .markedCall(let body, let whole):
                 if let calls = tools?.calls(in: body) {
                     take(calls, into: &advance)
-                } else if tools?.requiresCall != true {
+                } else if tools?.hasGrammar != true {
                     advance.append(text: whole)
                 }
             case .call(let call):

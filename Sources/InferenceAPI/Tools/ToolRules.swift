@@ -11,11 +11,13 @@ package struct ToolRules: Sendable {
     private let byName: [String: Int]
     /// The answer is one or more calls, and nothing else.
     package let requiresCall: Bool
+    /// The answer matches `grammar`: what looks like a call and is none was cut.
+    package let hasGrammar: Bool
     /// More calls than these are not made.
     package let callsMax: Int
 
-    /// Calls of one answer that must call: few, so that it ends even of a model that goes on.
-    private static let requiredCallsMax = 4
+    /// Calls of one answer that a grammar shapes: few, so that it ends even of a model that goes on.
+    private static let shapedCallsMax = 4
     /// Calls of one answer that may call.
     private static let voluntaryCallsMax = 128
 
@@ -23,12 +25,13 @@ package struct ToolRules: Sendable {
     /// call is required, and otherwise those of strict tools. Elsewhere arguments are an object.
     package init(_ request: ChatRequest) throws(APIError) {
         requiresCall = request.requiresCall
+        hasGrammar = requiresCall || request.responseFormat != .text
         if case .function = request.toolChoice {
             callsMax = 1
         } else if !request.allowsParallelToolCalls {
             callsMax = 1
         } else {
-            callsMax = requiresCall ? Self.requiredCallsMax : Self.voluntaryCallsMax
+            callsMax = hasGrammar ? Self.shapedCallsMax : Self.voluntaryCallsMax
         }
         var tools: [Tool] = []
         let callable = Set(request.callableTools.map(\.name))
@@ -37,6 +40,9 @@ package struct ToolRules: Sendable {
             var tool = Tool(definition: definition)
             if requiresCall || definition.isStrict {
                 tool.schema = try Self.schema(of: definition, at: request.names.toolSchema(index))
+            } else if hasGrammar {
+                // Enforced where it can be, which nobody asked for.
+                tool.schema = try? Self.schema(of: definition, at: "")
             }
             tools.append(tool)
         }
