@@ -217,6 +217,7 @@ package struct AnswerReader: Sendable {
             region = .kept
         } else {
             take(found.place - end + found.length, isVisible: false)
+            strings = JSONStrings()
             region = .calling
         }
     }
@@ -270,15 +271,25 @@ package struct AnswerReader: Sendable {
 
     /// Whether any reasoning but white space came.
     private var hasReasoned = false
+    /// Of the call that is being read: an argument may spell the mark that ends calls.
+    private var strings = JSONStrings()
 
     private mutating func processCall(to output: inout Output) {
         guard case .marked(_, let end) = syntax.calls else { return }
-        guard let place = Self.place(of: end.bytes, in: pending) else {
-            let count = pending.count - Self.overlap(pending[...], end.bytes)
-            body += pending[..<count]
-            return take(count, isVisible: false)
+        var place = 0
+        var isEnd = false
+        while place < pending.count {
+            let rest = pending[place...]
+            if !strings.isInside {
+                isEnd = rest.starts(with: end.bytes)
+                // Wait for what may be the end.
+                if isEnd || end.bytes.starts(with: rest) { break }
+            }
+            strings.read(pending[place])
+            place += 1
         }
         body += pending[..<place]
+        guard isEnd else { return take(place, isVisible: false) }
         take(place + end.bytes.count, isVisible: false)
         output.pieces.append(.markedCall(body: body, whole: callStart + body + end.bytes))
         body = []
@@ -446,5 +457,21 @@ package struct AnswerReader: Sendable {
             count += 1
         }
         waiting.removeFirst(count)
+    }
+}
+
+/// Tells what is inside of JSON's strings (RFC 8259 §7), byte by byte.
+private struct JSONStrings {
+    private(set) var isInside = false
+    private var isEscaped = false
+
+    mutating func read(_ byte: UInt8) {
+        if isEscaped {
+            isEscaped = false
+        } else if byte == UInt8(ascii: "\"") {
+            isInside.toggle()
+        } else if isInside, byte == UInt8(ascii: "\\") {
+            isEscaped = true
+        }
     }
 }

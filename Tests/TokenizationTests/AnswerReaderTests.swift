@@ -158,6 +158,22 @@ import Testing
         #expect(tokens.released.dropFirst().allSatisfy { !$0 })
     }
 
+    @Test func anArgumentMaySpellTheMarkThatEndsCalls() throws {
+        let call = #"{"name": "f", "arguments": {"a": "\"</tool_call>\\", "b": "</tool_call>"}}"#
+        let text = "<tool_call>" + call + "</tool_call>"
+        for cut in 1...7 {
+            var words: [String] = []
+            var rest = text[...]
+            while !rest.isEmpty {
+                words.append(String(rest.prefix(cut)))
+                rest = rest.dropFirst(cut)
+            }
+            let result = try run(words, calls: true)
+            #expect(result.calls == [call])
+            #expect(result.text == "")
+        }
+    }
+
     @Test func aCallThatNeverEndsIsToldApart() throws {
         let result = try run(["a", "<tool_call>", #"{"x":"#], calls: true)
         #expect(
