@@ -190,7 +190,7 @@ def test_a_grammar_is_enforced_or_refused(client):
     ({"n": 0}, "n"),
     ({"stop": ["x"] * 17}, "stop"),
     ({"top_logprobs": 3}, "top_logprobs"),
-    ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "tools"),
+    ({"tools": [{"type": "web_search"}]}, "tools[0].type"),
     ({"response_format": {"type": "json_schema"}}, "response_format"),
     ({"messages": [{"role": "user", "content": [
         {"type": "image_url", "image_url": {"url": "x"}}]}]}, "messages[0].content[0].type"),
