@@ -207,7 +207,7 @@ final class HTTP1Connection: ChannelDuplexHandler, RemovableChannelHandler {
         do throws(HTTPRefusal) {
             request = try HTTP1Request(head, isSecure: context.isSecure, limits: limits)
         } catch {
-            fail(nil, error)
+            fail(nil, error, target: head.uri)
             return
         }
         let stream = HTTP1Stream(connection: self, request: request)
@@ -344,11 +344,13 @@ final class HTTP1Connection: ChannelDuplexHandler, RemovableChannelHandler {
 
     /// Ends the current exchange with `error` and the connection with a refusal, if the client
     /// has seen nothing of another answer.
-    func fail(_ error: HTTPStreamError?, _ refusal: HTTPRefusal) {
+    ///
+    /// - Parameter target: of a request that is refused before it is served.
+    func fail(_ error: HTTPStreamError?, _ refusal: HTTPRefusal, target: String? = nil) {
         let stream = current
         let answers = stream == nil || stream?.response == .waiting
         if answers {
-            writeRefusal(refusal, of: stream?.request.head)
+            writeRefusal(refusal, of: stream?.request.head, target: target)
         } else if stream?.response == .ended {
             // A whole answer is out; the request's rest is what is wrong.
         } else {
@@ -363,8 +365,10 @@ final class HTTP1Connection: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     /// - Parameter request: nil where it was not read.
-    private func writeRefusal(_ refusal: HTTPRefusal, of request: HTTPRequestHead?) {
-        let body = refusalBody(refusal, request?.path)
+    private func writeRefusal(
+        _ refusal: HTTPRefusal, of request: HTTPRequestHead?, target: String?
+    ) {
+        let body = refusalBody(refusal, request?.path ?? target)
         var fields = HTTPFields()
         if let body { fields.append("content-type", body.contentType) }
         fields.append("content-length", "\(body?.bytes.readableBytes ?? 0)")
