@@ -57,6 +57,7 @@ struct GatewayService: HTTPService {
         case .completions: return try generate(request, CompletionsFace())
         case .complete: return try generate(request, LegacyCompleteFace())
         case .embeddings: return try embed(request)
+        case .openAPI: answer(request, OpenAPIDocument.text)
         case .models, .model, .languageModels, .languageModel, .embeddingModels,
             .imageGenerationModels, .apiKey, .me:
             try list(endpoint, for: request)

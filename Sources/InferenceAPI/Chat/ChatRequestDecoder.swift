@@ -18,7 +18,7 @@ struct ChatRequestDecoder {
     var hasToolChoice = false
 
     /// Every field that is looked at. Others are skipped unseen, as clients add extras.
-    private enum Field: String, CaseIterable {
+    enum Field: String, CaseIterable {
         case messages, logprobs, tools, functions, deferred
         case maxCompletionTokens = "max_completion_tokens"
         case maxTokens = "max_tokens"

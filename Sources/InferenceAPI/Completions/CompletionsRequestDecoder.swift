@@ -18,7 +18,7 @@ struct CompletionsRequestDecoder {
     private var bestOf: (count: Int, offset: Int)?
 
     /// Every field that is looked at, besides the shared ones.
-    private enum Field: String, CaseIterable {
+    enum Field: String, CaseIterable {
         case prompt, echo, logprobs, suffix
         case maxTokens = "max_tokens"
         case bestOf = "best_of"

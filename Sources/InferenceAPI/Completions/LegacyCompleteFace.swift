@@ -21,13 +21,13 @@ package struct LegacyCompleteFace: AnthropicFace {
 }
 
 /// Reads the body of `/v1/complete`.
-private struct LegacyCompleteDecoder {
+struct LegacyCompleteDecoder {
     private var reader: FieldReader
     private let limits: ChatRequestLimits
     private(set) var request = ChatRequest(model: "", messages: [])
     private var shared: SharedFields
 
-    private enum Field: String, CaseIterable {
+    enum Field: String, CaseIterable {
         case prompt, metadata, n, stop, user
         case maxTokens = "max_tokens_to_sample"
         case stopSequences = "stop_sequences"

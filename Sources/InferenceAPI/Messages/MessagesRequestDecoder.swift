@@ -13,7 +13,7 @@ struct MessagesRequestDecoder {
     var toolChoiceOffset = 0
 
     /// Every field that is looked at, besides the shared ones.
-    private enum Field: String, CaseIterable {
+    enum Field: String, CaseIterable {
         case messages, system, tools, metadata, thinking, n, stop, user
         case maxTokens = "max_tokens"
         case stopSequences = "stop_sequences"

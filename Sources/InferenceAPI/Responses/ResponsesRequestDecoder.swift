@@ -17,7 +17,7 @@ struct ResponsesRequestDecoder {
     var allowedTools: [String]?
 
     /// Every field that is looked at, besides the shared ones.
-    private enum Field: String, CaseIterable {
+    enum Field: String, CaseIterable {
         case input, instructions, store, background, tools, text, reasoning, include, metadata
         case conversation, prompt, n
         case streamOptions = "stream_options"

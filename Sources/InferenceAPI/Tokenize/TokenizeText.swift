@@ -8,7 +8,7 @@ package struct TokenizeTextRequest: Hashable, Sendable {
     package var model: String
     package var text: String
 
-    private enum Field: String, CaseIterable {
+    enum Field: String, CaseIterable {
         case model, text
     }
 
