@@ -168,7 +168,7 @@ def events(lines):
     done = False
     for line in lines:
         if not line.startswith("data: "):
-            assert line == "" or line.startswith(":"), line
+            assert line == "" or line.startswith((":", "id: ")), line
             continue
         assert not done, "an event after [DONE]"
         if line == "data: [DONE]":
