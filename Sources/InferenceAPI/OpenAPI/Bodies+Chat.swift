@@ -23,7 +23,7 @@ extension BodyDescription {
             BodyField(
                 "tool_choice",
                 Schema.oneOf(
-                    Schema.word("none", "auto", "required"),
+                    Schema.word("none", "auto", "required", "any"),
                     Schema.object([
                         "type": Schema.constant("function"),
                         "function": Schema.object(["name": Schema.string]),
