@@ -16,7 +16,7 @@ package struct ToolRules: Sendable {
     /// More calls than these are not made.
     package let callsMax: Int
 
-    /// Calls of one answer that a grammar shapes: few, so that it ends even of a model that goes on.
+    /// Calls of one answer that a grammar shapes: few, so that it ends of any model.
     private static let shapedCallsMax = 4
     /// Calls of one answer that may call.
     private static let voluntaryCallsMax = 128

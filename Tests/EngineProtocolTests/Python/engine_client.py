@@ -183,7 +183,8 @@ def names_invalid_fields():
 def does_not_know_the_other_methods():
     _, stub = engine()
     for call in [
-        lambda: stub.Embed(pb.EmbedRequest()),
+        lambda: stub.Embed(
+            pb.EmbedRequest(request_id="embed", tokenized=pb.TokenizedInput(input_ids=[1]))),
         lambda: stub.FlushCache(common_pb2.FlushCacheRequest()),
         lambda: stub.StartProfile(common_pb2.StartProfileRequest()),
         lambda: stub.StopProfile(common_pb2.StopProfileRequest()),
