@@ -27,8 +27,9 @@ def test_text_is_the_same_wherever_tokens_cut_it(scripted, face, kind):
         streamed = face.ask(scripted.client, f"script={name};", stream=True)
         assert streamed.error is None
         assert streamed.text == text, number
-        # Nothing waits for longer than its code point needs.
-        if len(messages) == len(ids):
+        # Nothing waits for longer than its code point needs, but what may begin a stop string:
+        # /v1/complete has one of its own, "\n\nHuman:".
+        if len(messages) == len(ids) and not (face.name == "complete" and "\n" in text):
             assert streamed.deltas == list(text)
     for number in (0, len(cuts) // 2, len(cuts) - 1):
         whole = face.ask(scripted.client, f"script=cut-{kind}-{number:03};")

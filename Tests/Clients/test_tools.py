@@ -34,7 +34,7 @@ SCHEMAS = {"get_weather": WEATHER, "search": FREE, "ping": {"type": "object", "m
 
 def request(choice="auto", tools=TOOLS, **fields):
     return body("What is the weather in Paris?",
-                **{"temperature": 1, "max_tokens": 4000, "tools": tools, "tool_choice": choice,
+                **{"temperature": 1, "max_tokens": 7000, "tools": tools, "tool_choice": choice,
                    **fields})
 
 
@@ -43,8 +43,15 @@ def named(name):
 
 
 @pytest.fixture(scope="module")
-def client(server):
-    return openai.OpenAI(base_url=f"{server.url}/v1", api_key="unused", max_retries=0,
+def roomy(launch_module):
+    """Each slot has room for four calls, however long the gateway lets texts become."""
+    return launch_module("--slots", "4", "--context", "32768", "--model-name",
+                         "smollm2").wait_ready()
+
+
+@pytest.fixture(scope="module")
+def client(roomy):
+    return openai.OpenAI(base_url=f"{roomy.url}/v1", api_key="unused", max_retries=0,
                          timeout=900)
 
 
@@ -84,7 +91,8 @@ def test_a_required_call_is_streamed_whole(client, choice):
 
 
 def test_the_stream_helper_collects_calls(client):
-    with client.chat.completions.stream(**request("required", seed=3)) as stream:
+    with client.chat.completions.stream(
+            **request("required", seed=3, parallel_tool_calls=False)) as stream:
         seen = [event.type for event in stream]
         completion = stream.get_final_completion()
     assert "tool_calls.function.arguments.done" in seen

@@ -134,7 +134,7 @@ def test_choices_travel_together(back, gateway):
 
 def test_refusals_are_the_upstreams(back, gateway):
     for fields in ({"logit_bias": {"10000000": 1}}, {"text": "long " * 60_000},
-                   {"tools": [{"type": "function", "function": {"name": "f"}}]},
+                   {"tools": [{"type": "web_search"}]},
                    {"messages": [{"role": "user", "content": [
                        {"type": "image_url", "image_url": {"url": "data:,"}}]}]}):
         direct, forwarded = ask(back, "back", **fields), ask(gateway, "front", **fields)
