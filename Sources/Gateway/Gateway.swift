@@ -294,7 +294,8 @@ package final class Gateway: Sendable {
             configuration.limits.bodyLimitBytes + GRPCFrameDecoder.prefixBytes,
             configuration.storage.fileBytes + Self.formOverheadBytes)
         server.tls = tls
-        server.refusal = { TransportRefusal.body($0, path: $1) }
+        let refusal = TransportRefusal()
+        server.refusal = { refusal.body($0, path: $1) }
         return server
     }
 }

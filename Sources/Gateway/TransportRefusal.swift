@@ -3,14 +3,19 @@ import InferenceAPI
 import NIOCore
 
 /// The bodies of what the transport refuses by itself, in the API's own shape.
-enum TransportRefusal {
-    static func body(
+struct TransportRefusal {
+    private let requestIDs = RequestIDs()
+
+    func body(
         _ refusal: HTTPRefusal, path: String?
-    ) -> (contentType: String, bytes: ByteBuffer)? {
+    ) -> (fields: HTTPFields, bytes: ByteBuffer)? {
         var bytes = ByteBuffer()
         let face = GatewayService.errorFace(path: path ?? "")
-        face.write(error(refusal), requestID: "", into: &bytes)
-        return (Answer.json, bytes)
+        let requestID = requestIDs.next()
+        face.write(Self.error(refusal), requestID: requestID, into: &bytes)
+        var fields: HTTPFields = ["content-type": Answer.json]
+        Answer.addRequestID(requestID, face, to: &fields)
+        return (fields, bytes)
     }
 
     private static func error(_ refusal: HTTPRefusal) -> APIError {

@@ -16,9 +16,10 @@ package enum HTTPRefusal: Int, Error, Sendable, CaseIterable {
 
     package var status: Int { rawValue }
 
-    /// Gives a refusal its body: content type and bytes; nil for none.
+    /// Gives a refusal its body, and fields that go with it, `content-type` among them; nil for
+    /// none.
     ///
     /// - Parameter path: the request target; nil where it was not read.
     package typealias Body =
-        @Sendable (HTTPRefusal, _ path: String?) -> (contentType: String, bytes: ByteBuffer)?
+        @Sendable (HTTPRefusal, _ path: String?) -> (fields: HTTPFields, bytes: ByteBuffer)?
 }

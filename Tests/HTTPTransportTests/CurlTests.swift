@@ -185,7 +185,9 @@ private func withServer(
     var configuration = HTTPServerConfiguration(
         endpoint: .tcp(host: "127.0.0.1", port: 0), limits: limits)
     configuration.tls = tls
-    configuration.refusal = { _, _ in ("text/plain", ByteBuffer(string: "refused")) }
+    configuration.refusal = { _, _ in
+        (["content-type": "text/plain"], ByteBuffer(string: "refused"))
+    }
     let server = try await HTTPServer.start(
         configuration: configuration, group: group, service: CurlService(),
         logger: Logger(label: "test"))

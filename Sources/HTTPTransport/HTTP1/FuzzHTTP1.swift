@@ -50,7 +50,7 @@ private final class FuzzedService: HTTPService, @unchecked Sendable {
             context: HTTPConnectionContext(
                 eventLoop: channel.eventLoop, isSecure: false, remoteAddress: nil),
             limits: limits, service: service,
-            refusal: { _, _ in ("text/plain", ByteBuffer(string: "no")) })
+            refusal: { _, _ in (["content-type": "text/plain"], ByteBuffer(string: "no")) })
         var outcome = Outcome()
         do {
             try connection.addHandlers(to: channel.pipeline.syncOperations)

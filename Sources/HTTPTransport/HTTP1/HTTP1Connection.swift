@@ -369,8 +369,7 @@ final class HTTP1Connection: ChannelDuplexHandler, RemovableChannelHandler {
         _ refusal: HTTPRefusal, of request: HTTPRequestHead?, target: String?
     ) {
         let body = refusalBody(refusal, request?.path ?? target)
-        var fields = HTTPFields()
-        if let body { fields.append("content-type", body.contentType) }
+        var fields = body?.fields ?? HTTPFields()
         fields.append("content-length", "\(body?.bytes.readableBytes ?? 0)")
         if refusal == .unavailable { fields.append("retry-after", "1") }
         if refusal == .unsupportedMediaType {

@@ -17,7 +17,9 @@ package func fuzzHTTP2Server(_ bytes: [UInt8]) {
     limits.outputHardLimitBytes = 1 << 20
     var now = NIODeadline.uptimeNanoseconds(1)
     let session = HTTP2Session(
-        role: .server(service, refusalBody: { _, _ in ("text/plain", ByteBuffer(string: "no")) }),
+        role: .server(
+            service,
+            refusalBody: { _, _ in (["content-type": "text/plain"], ByteBuffer(string: "no")) }),
         connection: .fuzzing, limits: limits, now: now)
     if steering & 1 != 0 {
         session.receive(ByteBuffer(bytes: fuzzPreface), now: now)

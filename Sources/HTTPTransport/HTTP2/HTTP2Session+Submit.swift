@@ -33,10 +33,9 @@ extension HTTP2Session {
 
     func submitRefusal(_ refusal: HTTPRefusal, on stream: HTTP2Stream) {
         guard case .server(_, let refusalBody) = role else { return }
-        var fields = HTTPFields()
         let body = refusalBody(refusal, stream.path)
+        var fields = body?.fields ?? HTTPFields()
         if let body {
-            fields.append("content-type", body.contentType)
             fields.append("content-length", String(body.bytes.readableBytes))
         }
         stream.prepareRefusal(body: body?.bytes)

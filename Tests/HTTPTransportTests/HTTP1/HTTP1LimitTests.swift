@@ -92,7 +92,10 @@ import Testing
     @Test func theCallerGivesRefusalsTheirBody() throws {
         let harness = try HTTP1Harness(
             refusal: { refusal, _ in
-                ("application/json", ByteBuffer(string: #"{"status":\#(refusal.status)}"#))
+                (
+                    ["content-type": "application/json"],
+                    ByteBuffer(string: #"{"status":\#(refusal.status)}"#)
+                )
             })
         let answer = try harness.send("GET / HTTP/1.1\r\n\r\n")
         #expect(answer.hasPrefix("HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\n"))
