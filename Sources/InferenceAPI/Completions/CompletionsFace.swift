@@ -5,6 +5,7 @@ package import NIOCore
 /// legacy).
 package struct CompletionsFace: RESTFace {
     package var name: String { "completions" }
+    package var promptParameter: String { "prompt" }
 
     package init() {}
 

@@ -17,6 +17,9 @@ package protocol Face: Sendable {
 package protocol RESTFace: Face {
     /// Fields in which the request's id goes back, besides `x-request-id`.
     var requestIDFields: [String] { get }
+    /// The parameter that holds what was said: what is found out behind the face, such as that it
+    /// is too long, is told of `messages`.
+    var promptParameter: String { get }
     func httpStatus(of error: APIError) -> Int
     /// The whole body of an answer that is an error.
     func write(_ error: APIError, requestID: String, into buffer: inout ByteBuffer)
@@ -25,11 +28,15 @@ package protocol RESTFace: Face {
 extension RESTFace {
     package var requestIDFields: [String] { [] }
 
+    package var promptParameter: String { "messages" }
+
     package func httpStatus(of error: APIError) -> Int { error.httpStatus }
 
     package func write(
         _ error: APIError, requestID: String, into buffer: inout ByteBuffer
     ) {
+        var error = error
+        if error.parameter == "messages" { error.parameter = promptParameter }
         error.writeBody(into: &buffer)
     }
 }

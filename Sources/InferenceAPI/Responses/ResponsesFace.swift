@@ -3,6 +3,7 @@ package import NIOCore
 /// `POST /v1/responses` (OpenAI, "Responses"; docs.x.ai, "Create new response").
 package struct ResponsesFace: RESTFace {
     package var name: String { "responses" }
+    package var promptParameter: String { "input" }
 
     package init() {}
 
