@@ -97,6 +97,12 @@ class Server:
             assert time.monotonic() < end, f"never idle: {requests}"
             time.sleep(0.02)
 
+    def wait_for(self, condition, otherwise, limit=30):
+        end = time.monotonic() + limit
+        while not condition():
+            assert time.monotonic() < end, otherwise
+            time.sleep(0.02)
+
     def wait_for_workers(self, count, limit=60):
         end = time.monotonic() + limit
         while self.health()["workers"]["ready"] != count:
@@ -196,16 +202,18 @@ def launch_module():
 class Scripted:
     """A gateway whose only worker says what tests wrote (scripted.py)."""
 
-    def __init__(self, *arguments, model=MODEL):
+    def __init__(self, *arguments, slots=64, model=MODEL):
         from faces import Client
         from scripted import ScriptedEngine, Vocabulary
 
         self.vocabulary = Vocabulary(model)
-        self.engine = ScriptedEngine(self.vocabulary)
+        self.engine = ScriptedEngine(self.vocabulary, slots)
         self.play = self.engine.play
         self.server = Server("--worker", self.engine.address, "--model-name", "smollm2",
                              "--worker-check-seconds", "0.1", "--no-worker-wait", "1",
-                             *arguments, command="gateway", model=model).wait_ready()
+                             # Scripts that fail fail for good, and only themselves.
+                             "--resume-limit", "0", "--breaker-failures", "1024", *arguments,
+                             command="gateway", model=model).wait_ready()
         self.server.wait_for_workers(1)
         self.client = Client(self.server)
 
@@ -221,4 +229,31 @@ def scripted():
     try:
         yield instance
     finally:
+        instance.close()
+
+
+@pytest.fixture(scope="session")
+def thinker(tmp_path_factory):
+    """The same, of a model that thinks between two tokens of its own before it answers."""
+    from scripted import write_thinker
+
+    path = tmp_path_factory.mktemp("thinker") / "thinker.gguf"
+    instance = Scripted(model=write_thinker(str(path)))
+    try:
+        yield instance
+    finally:
+        instance.close()
+
+
+@pytest.fixture(scope="module")
+def launch_scripted():
+    """Scripted gateways of a module's own."""
+    instances = []
+
+    def start(*arguments, **keywords):
+        instances.append(Scripted(*arguments, **keywords))
+        return instances[-1]
+
+    yield start
+    for instance in instances:
         instance.close()

@@ -70,13 +70,52 @@ class Vocabulary:
     def text(self, ids):
         return b"".join(self.pieces[number] for number in ids)
 
+    def marked(self, *parts):
+        """A message for each part: the token of that name, or the letters' tokens."""
+        return [[self.control[part]] if part in self.control else self.words(part)
+                for part in parts]
+
+
+# As Qwen3's: what was thought stands between two tokens before the answer.
+THINKING_TEMPLATE = """\
+{%- for message in messages %}
+    {{- '<|im_start|>' + message.role + '\\n' }}
+    {%- if message.role == 'assistant' and message.reasoning_content %}
+        {{- '<think>\\n' + message.reasoning_content + '\\n</think>\\n\\n' }}
+    {%- endif %}
+    {{- message.content + '<|im_end|>\\n' }}
+{%- endfor %}
+{%- if add_generation_prompt %}
+    {{- '<|im_start|>assistant\\n' }}
+    {%- if enable_thinking is defined and enable_thinking is false %}
+        {{- '<think>\\n\\n</think>\\n\\n' }}
+    {%- endif %}
+{%- endif %}
+"""
+USER_DEFINED_TOKEN = 4
+
+
+def write_thinker(path):
+    """A model that thinks: the vocabulary with two more names, and a template that uses them."""
+    model = GGUF(MODEL)
+    names = model.strings("tokenizer.ggml.tokens")
+    types = model.integers("tokenizer.ggml.token_type")
+    for old, new in (("<repo_name>", "<think>"), ("<reponame>", "</think>")):
+        types[names.index(old)] = USER_DEFINED_TOKEN
+        names[names.index(old)] = new
+    model.set_strings("tokenizer.ggml.tokens", names)
+    model.set_integers("tokenizer.ggml.token_type", types)
+    model.set_string("tokenizer.chat_template", THINKING_TEMPLATE)
+    return model.write(path, tensors=False)
+
 
 class Script:
-    """`messages`: token ids of each message to the gateway. `gate`, where there is one, is waited
-    for before message number `gate_at`."""
+    """`messages`: token ids of each message to the gateway; `turns`: of each request in turn.
+    `gate`, where there is one, is waited for before message number `gate_at`."""
 
-    def __init__(self, messages, reason="stop", cached=0, gate=None, gate_at=0, failure=None):
-        self.messages, self.reason, self.cached = messages, reason, cached
+    def __init__(self, messages, turns=None, reason="stop", cached=0, gate=None, gate_at=0,
+                 failure=None):
+        self.turns, self.reason, self.cached = turns or [messages], reason, cached
         self.gate, self.gate_at, self.failure = gate, gate_at, failure
         # What the gateway asked for, and whether it went away before the end.
         self.requests = []
@@ -85,11 +124,11 @@ class Script:
 
 
 class ScriptedEngine(vllm_engine_pb2_grpc.VllmEngineServicer, health_pb2_grpc.HealthServicer):
-    def __init__(self, vocabulary, threads=64):
-        self.vocabulary = vocabulary
+    def __init__(self, vocabulary, slots=64):
+        self.vocabulary, self.slots = vocabulary, slots
         self.scripts = {}
         self.default = Script([vocabulary.words("Yes.")])
-        self.server = grpc.server(futures.ThreadPoolExecutor(threads))
+        self.server = grpc.server(futures.ThreadPoolExecutor(slots + 16))
         vllm_engine_pb2_grpc.add_VllmEngineServicer_to_server(self, self.server)
         health_pb2_grpc.add_HealthServicer_to_server(self, self.server)
         self.address = f"127.0.0.1:{self.server.add_insecure_port('127.0.0.1:0')}"
@@ -98,10 +137,12 @@ class ScriptedEngine(vllm_engine_pb2_grpc.VllmEngineServicer, health_pb2_grpc.He
     def close(self):
         self.server.stop(0).wait()
 
-    def play(self, name, messages, **settings):
+    def play(self, name, messages, turns=None, **settings):
         """Answers prompts that have `script=NAME;` last; texts become the longest tokens."""
         messages = [self.vocabulary.words(message) if isinstance(message, str) else message
                     for message in messages]
+        if turns:
+            settings["turns"] = [list(map(self.vocabulary.words, turn)) for turn in turns]
         self.scripts[name] = Script(messages, **settings)
         return self.scripts[name]
 
@@ -118,7 +159,8 @@ class ScriptedEngine(vllm_engine_pb2_grpc.VllmEngineServicer, health_pb2_grpc.He
         limit = params.max_tokens if params.HasField("max_tokens") else None
         reason = script.reason
         script.started.set()
-        for number, tokens in enumerate(script.messages):
+        turn = script.turns[(len(script.requests) - 1) % len(script.turns)]
+        for number, tokens in enumerate(turn):
             if script.gate is not None and number == script.gate_at:
                 while not script.gate.wait(0.02):
                     if not context.is_active():
@@ -162,7 +204,7 @@ class ScriptedEngine(vllm_engine_pb2_grpc.VllmEngineServicer, health_pb2_grpc.He
             max_req_input_len=8192)
 
     def GetServerInfo(self, request, context):
-        return pb.GetServerInfoResponse(data_parallel_size=1, max_num_seqs=64)
+        return pb.GetServerInfoResponse(data_parallel_size=1, max_num_seqs=self.slots)
 
     def GetLoads(self, request, context):
         return pb.GetLoadsResponse(version="0", dp_rank_count=1)

@@ -73,8 +73,9 @@ def test_no_part_of_a_stop_string_leaks(scripted, face, text, stop):
     ids = scripted.vocabulary.bytes(data)
     expected = text[:text.index(stop)]
     first = len(expected.encode())
-    cuts = [[ids[:cut], ids[cut:]] for cut in range(max(1, first), first + len(stop.encode()) + 1)
-            if cut < len(ids)] + [[[each] for each in ids]]
+    last = min(first + len(stop.encode()), len(ids) - 1)
+    cuts = [[ids[:cut], ids[cut:]] for cut in range(max(1, first), last + 1)]
+    cuts.append([[each] for each in ids])
     for number, messages in enumerate(cuts):
         name = f"stop-{STOPS.index((text, stop))}-{number}"
         script = scripted.play(name, messages)
