@@ -37,6 +37,59 @@ def test_http1_and_http2_stream_the_same(server):
     assert text_of(plain) == text_of(prior) != ""
 
 
+# A request of each face, and where its answer's words are.
+FACES = {
+    "/v1/responses": (
+        {"input": "Name three colours.", "max_output_tokens": 24, "store": False},
+        lambda answer: answer["output"][0]["content"][0]["text"],
+        ("response.output_text.delta", lambda event: event["delta"]), "response."),
+    "/v1/messages": (
+        {"messages": [{"role": "user", "content": "Name three colours."}], "max_tokens": 24},
+        lambda answer: answer["content"][0]["text"],
+        ("content_block_delta", lambda event: event["delta"]["text"]), "message_stop"),
+    "/v1/completions": (
+        {"prompt": "Three colours are", "max_tokens": 24},
+        lambda answer: answer["choices"][0]["text"],
+        (None, lambda event: event["choices"][0]["text"]), None),
+    "/v1/complete": (
+        {"prompt": "Three colours are", "max_tokens_to_sample": 24},
+        lambda answer: answer["completion"],
+        ("completion", lambda event: event["completion"]), "completion"),
+}
+
+
+@pytest.mark.parametrize("version", ["--http1.1", "--http2-prior-knowledge"])
+@pytest.mark.parametrize("path", FACES)
+def test_every_face_answers_and_streams(server, path, version):
+    fields, whole, (kind, piece), last = FACES[path]
+    request = {"model": "smollm2", "temperature": 0, **fields}
+
+    def post(**more):
+        return curl("-N", version, f"{server.url}{path}", "-H", "content-type: application/json",
+                    "-d", "@-", data=json.dumps({**request, **more}).encode()).decode()
+
+    assert whole(json.loads(post())).strip()
+    name, text = None, ""
+    for line in post(stream=True).split("\n"):
+        if line.startswith("event: "):
+            name = line[7:]
+        elif line.startswith("data: {") and name == kind:
+            text += piece(json.loads(line[6:]))
+        elif line.startswith("data: [DONE]"):
+            assert kind is None
+    assert text.strip()
+    assert last is None or name.startswith(last)
+
+
+def test_models_in_every_listing(server):
+    for path, key in (("/v1/models", "data"), ("/v1/language-models", "models")):
+        listed = json.loads(curl(f"{server.url}{path}"))[key]
+        assert [model["id"] for model in listed] == ["smollm2"]
+        assert json.loads(curl(f"{server.url}{path}/smollm2"))["id"] == "smollm2"
+    for path in ("/v1/embedding-models", "/v1/image-generation-models"):
+        assert json.loads(curl(f"{server.url}{path}"))["models"] == []
+
+
 def test_the_ready_line_is_a_command_that_works(server):
     line = next(line for line in server.log_text().split("\n") if line.startswith("ready: "))
     output = subprocess.run(["sh", "-c", line.removeprefix("ready: ").replace("curl ", "curl -sS ")],
