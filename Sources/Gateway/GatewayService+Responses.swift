@@ -21,12 +21,15 @@ extension GatewayService {
         let access = try keptState()
         return try lookUp(request) { storage throws(APIError) in
             // One in the background that has not ended never will.
-            let isJob = (try? storage.deleteJob(id, of: owner)) != nil
+            let wasJob: Void? = try Self.found {
+                () throws(StorageError) in try storage.deleteJob(id, .background, of: owner)
+            }
             access.wake()
-            do throws(StorageError) {
-                try storage.deleteResponse(id, of: owner)
-            } catch {
-                guard isJob, error == .notFound else { throw APIError(error, thing: "response") }
+            let wasStored: Void? = try Self.found {
+                () throws(StorageError) in try storage.deleteResponse(id, of: owner)
+            }
+            guard wasJob != nil || wasStored != nil else {
+                throw APIError(.notFound, thing: "response")
             }
             var reply = LookupExchange.Reply()
             reply.body.writeStaticString("{\"id\":")
@@ -43,7 +46,7 @@ extension GatewayService {
         let page = try ResponsesItemPage(Query(of: request.head.path))
         return try lookUp(request) { storage throws(APIError) in
             let body: [UInt8]
-            if let job = try? storage.job(id, of: owner, withBody: true), job.kind == .background {
+            if let job = try Self.job(id, of: owner, in: storage) {
                 body = job.body
             } else {
                 body = try Self.stored(id, of: owner, in: storage).body
@@ -63,7 +66,8 @@ extension GatewayService {
         let access = try keptState()
         return try lookUp(request) { storage throws(APIError) in
             do throws(StorageError) {
-                _ = try storage.cancel(job: id, of: owner, now: UnixClock.milliseconds())
+                _ = try storage.cancel(
+                    job: id, .background, of: owner, now: UnixClock.milliseconds())
             } catch {
                 guard error == .notFound else { throw APIError(error, thing: "response") }
                 _ = try Self.stored(id, of: owner, in: storage)
@@ -77,14 +81,34 @@ extension GatewayService {
 
     // MARK: Blocking
 
+    /// A response's job in the background; nil when it has none.
+    private static func job(
+        _ id: String, of owner: Owner, in storage: any Storage
+    ) throws(APIError) -> Job? {
+        let job = try found { () throws(StorageError) in
+            try storage.job(id, of: owner, withBody: true)
+        }
+        return job?.kind == .background ? job : nil
+    }
+
+    /// Nil for what is not there; that the storage failed is not taken for it.
+    private static func found<Value>(
+        _ operation: () throws(StorageError) -> Value
+    ) throws(APIError) -> Value? {
+        do {
+            return try operation()
+        } catch {
+            guard error == .notFound else { throw APIError(error, thing: "response") }
+            return nil
+        }
+    }
+
     /// A response's object, whole or as far as it is.
     private static func response(
         _ id: String, of owner: Owner, in storage: any Storage
     ) throws(APIError) -> ByteBuffer {
         var body = ByteBuffer()
-        if let job = try? storage.job(id, of: owner, withBody: true), job.kind == .background,
-            job.state != .succeeded
-        {
+        if let job = try job(id, of: owner, in: storage), job.state != .succeeded {
             try write(job, into: &body)
             return body
         }

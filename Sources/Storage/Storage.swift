@@ -24,9 +24,11 @@ package protocol Storage: Sendable {
     func recoverJobs(interrupted: JobOutcome, now: Int64) throws(StorageError) -> Int
     /// Without its body when `withBody` is false. Throws `notFound`.
     func job(_ id: String, of owner: Owner, withBody: Bool) throws(StorageError) -> Job
-    /// Ends a job that has no result yet. False when it has one. Throws `notFound`.
-    func cancel(job id: String, of owner: Owner, now: Int64) throws(StorageError) -> Bool
-    func deleteJob(_ id: String, of owner: Owner) throws(StorageError)
+    /// Ends a job of that kind that has no result yet. False when it has one. Throws `notFound`.
+    func cancel(
+        job id: String, _ kind: Job.Kind, of owner: Owner, now: Int64
+    ) throws(StorageError) -> Bool
+    func deleteJob(_ id: String, _ kind: Job.Kind, of owner: Owner) throws(StorageError)
     /// Those of some running jobs that were cancelled, or that are gone.
     func cancelledJobs(among sequences: [Int64]) throws(StorageError) -> [Int64]
 

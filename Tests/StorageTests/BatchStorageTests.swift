@@ -212,7 +212,7 @@ private func requests(_ names: String...) -> [NewBatchRequest] {
         let storage = try Folder().open()
         try storage.accept(job("j"), now: 1)
         let sequence = try storage.claimJobs(isBatch: false, limit: 1, now: 1)[0].sequence
-        _ = try storage.cancel(job: "j", of: owner, now: 1)
+        _ = try storage.cancel(job: "j", .deferred, of: owner, now: 1)
         #expect(
             try !storage.finish(job: sequence, success, storing: response("r"), now: 2))
         #expect(throws: StorageError.notFound) { try storage.response("r", of: owner) }

@@ -85,17 +85,31 @@ func job(_ id: String, _ owner: Owner = owner) -> NewJob {
         let storage = try Folder().open()
         try storage.accept(job("a"), now: 1)
         #expect(throws: StorageError.notFound) { try storage.job("a", of: other, withBody: false) }
-        #expect(throws: StorageError.notFound) { try storage.cancel(job: "a", of: other, now: 1) }
-        #expect(throws: StorageError.notFound) { try storage.deleteJob("a", of: other) }
-        #expect(try storage.cancel(job: "a", of: owner, now: 1))
-        #expect(try !storage.cancel(job: "a", of: owner, now: 1))
+        #expect(throws: StorageError.notFound) {
+            try storage.cancel(job: "a", .deferred, of: other, now: 1)
+        }
+        #expect(throws: StorageError.notFound) { try storage.deleteJob("a", .deferred, of: other) }
+        #expect(try storage.cancel(job: "a", .deferred, of: owner, now: 1))
+        #expect(try !storage.cancel(job: "a", .deferred, of: owner, now: 1))
+    }
+
+    @Test func jobsOfAnotherKindAreNotThere() throws {
+        let storage = try Folder().open()
+        try storage.accept(job("a"), now: 1)
+        #expect(throws: StorageError.notFound) {
+            try storage.cancel(job: "a", .background, of: owner, now: 1)
+        }
+        #expect(throws: StorageError.notFound) {
+            try storage.deleteJob("a", .background, of: owner)
+        }
+        #expect(try storage.job("a", of: owner, withBody: false).state == .pending)
     }
 
     @Test func aCancelledJobGetsNoResult() throws {
         let storage = try Folder().open()
         try storage.accept(job("a"), now: 1)
         let sequence = try storage.claimJobs(isBatch: false, limit: 1, now: 1)[0].sequence
-        #expect(try storage.cancel(job: "a", of: owner, now: 2))
+        #expect(try storage.cancel(job: "a", .deferred, of: owner, now: 2))
         #expect(try !storage.finish(job: sequence, success, storing: nil, now: 3))
         #expect(try storage.job("a", of: owner, withBody: false).state == .cancelled)
     }
@@ -110,7 +124,7 @@ func job(_ id: String, _ owner: Owner = owner) -> NewJob {
             try storage.accept(job("c"), now: 1)
         }
         try storage.accept(job("c", other), now: 1)
-        try storage.deleteJob("a", of: owner)
+        try storage.deleteJob("a", .deferred, of: owner)
         try storage.accept(job("d"), now: 1)
     }
 

@@ -54,10 +54,13 @@ actor JobRunner {
                     try await endCancelled()
                     // Without a worker nothing could be done but wait in its queue.
                     guard core.status.isReady else { continue }
-                    for job in try await claim() {
-                        let handle = nextHandle()
-                        running[job.sequence] = handle
-                        group.addTask { await self.run(job, on: handle) }
+                    // One after the other: what was claimed runs, whatever becomes of the next.
+                    for isBatch in [false, true] {
+                        for job in try await claim(isBatch: isBatch) {
+                            let handle = nextHandle()
+                            running[job.sequence] = handle
+                            group.addTask { await self.run(job, on: handle) }
+                        }
                     }
                 } catch {
                     core.logger.error(
@@ -90,16 +93,16 @@ actor JobRunner {
         return true
     }
 
-    private func claim() async throws -> [Job] {
+    private func claim(isBatch: Bool) async throws -> [Job] {
         let configuration = core.serving.current.configuration
-        let interactive = configuration.jobConcurrency - (running.count - runningBatch)
-        let batch = configuration.batchConcurrency - runningBatch
+        let room =
+            isBatch
+            ? configuration.batchConcurrency - runningBatch
+            : configuration.jobConcurrency - (running.count - runningBatch)
         let jobs = try await access.perform { storage in
-            let now = UnixClock.milliseconds()
-            return try storage.claimJobs(isBatch: false, limit: interactive, now: now)
-                + storage.claimJobs(isBatch: true, limit: batch, now: now)
+            try storage.claimJobs(isBatch: isBatch, limit: room, now: UnixClock.milliseconds())
         }
-        runningBatch += jobs.count { $0.kind == .batch }
+        if isBatch { runningBatch += jobs.count }
         return jobs
     }
 

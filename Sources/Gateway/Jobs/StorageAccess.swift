@@ -26,7 +26,7 @@ struct StorageAccess: Sendable {
         }
         .flatMapErrorThrowing { _ in
             // It is shut down only when the gateway stops.
-            .failure(APIError(.draining, "This gateway is shutting down."))
+            .failure(APIError.shuttingDown)
         }
     }
 

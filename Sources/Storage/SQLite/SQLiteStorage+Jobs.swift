@@ -109,24 +109,40 @@ extension SQLiteStorage {
     }
 
     package func cancel(
-        job id: String, of owner: Owner, now: Int64
+        job id: String, _ kind: Job.Kind, of owner: Owner, now: Int64
     ) throws(StorageError) -> Bool {
         try write { database in
             try database.execute(
                 sql: """
                     UPDATE jobs SET state = 'cancelled', finished = ?
-                    WHERE id = ? AND tenant = ? AND key_name = ?
+                    WHERE id = ? AND kind = ? AND tenant = ? AND key_name = ?
                         AND state IN ('pending', 'running')
                     """,
-                arguments: [now, id, owner.tenant, owner.key])
+                arguments: [now, id, kind.rawValue, owner.tenant, owner.key])
             guard database.changesCount == 0 else { return true }
-            try database.require("jobs", id, of: owner)
+            let found = try Bool.fetchOne(
+                database,
+                sql: """
+                    SELECT 1 FROM jobs
+                    WHERE id = ? AND kind = ? AND tenant = ? AND key_name = ?
+                    """,
+                arguments: [id, kind.rawValue, owner.tenant, owner.key])
+            guard found == true else { throw StorageError.notFound }
             return false
         }
     }
 
-    package func deleteJob(_ id: String, of owner: Owner) throws(StorageError) {
-        try delete("jobs", id, of: owner)
+    package func deleteJob(
+        _ id: String, _ kind: Job.Kind, of owner: Owner
+    ) throws(StorageError) {
+        try write { database in
+            try database.execute(
+                sql: """
+                    DELETE FROM jobs WHERE id = ? AND kind = ? AND tenant = ? AND key_name = ?
+                    """,
+                arguments: [id, kind.rawValue, owner.tenant, owner.key])
+            guard database.changesCount > 0 else { throw StorageError.notFound }
+        }
     }
 
     package func cancelledJobs(among sequences: [Int64]) throws(StorageError) -> [Int64] {
