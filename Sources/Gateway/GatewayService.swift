@@ -132,7 +132,7 @@ struct GatewayService: HTTPService {
     private func requireReady() throws(APIError) {
         guard !core.status.isReady else { return }
         throw core.status.isDraining
-            ? APIError(.draining, "This gateway is shutting down.")
+            ? APIError.shuttingDown
             : APIError(.noWorker, "No worker is ready.")
     }
 

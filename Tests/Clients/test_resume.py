@@ -238,3 +238,23 @@ def test_a_background_response_is_read_on_by_its_id(simulated):
         assert kept["output"] == done["output"]
         assert client.get(
             simulated.url + "/v1/responses/resp_none?stream=true").status_code == 404
+
+
+def test_the_header_is_for_streams_and_says_yes_or_no(simulated):
+    for value, fields in (("maybe", {}), ("true", {"stream": False})):
+        answer = httpx.post(simulated.url + "/v1/chat/completions",
+                            json=request() | fields, headers={"x-switchyard-background": value})
+        assert answer.status_code == 400
+        assert answer.json()["error"]["param"] == "x-switchyard-background"
+    assert post(simulated, {"x-switchyard-background": "false"})[-1][1] == "[DONE]"
+
+
+def test_a_deferred_completion_is_no_response(simulated):
+    """Cancelled or deleted as one, it would be pending for ever."""
+    payload = request() | {"stream": False, "deferred": True}
+    with httpx.Client(base_url=simulated.url, timeout=60) as client:
+        job = client.post("/v1/chat/completions", json=payload).json()["request_id"]
+        assert client.post(f"/v1/responses/{job}/cancel").status_code == 404
+        assert client.delete(f"/v1/responses/{job}").status_code == 404
+        assert client.get(f"/v1/responses/{job}").status_code == 404
+        assert client.get(f"/v1/chat/deferred-completion/{job}").status_code in (200, 202)

@@ -78,7 +78,7 @@ final class EmbeddingsExchange: HTTPServerStreamReceiver, ConnectionWork {
         case .success(.failure(let error)): end(.failed(error))
         case .failure:
             // The pool is shut down only when the gateway stops.
-            end(.failed(APIError(.draining, "This gateway is shutting down.")))
+            end(.failed(APIError.shuttingDown))
         }
     }
 

@@ -19,13 +19,9 @@ final class GRPCExchange: GRPCServerCallReceiver {
     /// Nil once ended, which breaks the cycle.
     private var generation: Generation?
     private var message: ByteBuffer?
-    private var request: ChatRequest?
-    private var format: (any AnswerFormat)?
-    /// The answer in the making: `encoder` for a stream, `collector` for a whole one.
-    private var encoder: (any AnswerEncoder)?
-    private var collector: CompletionCollector?
-    private var answerHead: ChatResponseHead?
-    private var hasBegun = false
+    /// Once it is understood.
+    private var request: FaceRequest?
+    private var answer: PartialAnswer?
     private let connectionLoop: ConnectionLoop
     private let owner: Owner
     private let isDeferred: Bool
@@ -83,26 +79,13 @@ final class GRPCExchange: GRPCServerCallReceiver {
 
     // MARK: The answer
 
-    /// Begins the stream's text with its first output.
-    private func begin(into buffer: inout ByteBuffer) {
-        guard !hasBegun else { return }
-        hasBegun = true
-        encoder?.begin(generation?.usage ?? Usage(), into: &buffer)
-    }
-
-    private func send(_ bytes: ByteBuffer) {
-        guard bytes.readableBytes > 0 else { return }
-        call.send(framed: bytes)
-    }
-
     /// The client sees the end only when the answer that it was told to be kept is.
     private func keepAndFinish(_ usage: Usage) {
-        guard let keptBody, let collector, let answerHead, let request,
-            let storage = connectionLoop.core.storage
-        else { return finish(usage) }
+        guard let keptBody, let answer, let storage = connectionLoop.core.storage else {
+            return finish(usage)
+        }
         let response = StoredResponse(
-            collector.completion(answerHead, usage), to: request, body: keptBody, face: face,
-            owner: owner)
+            answer.completion(usage), to: answer.request, body: keptBody, face: face, owner: owner)
         let bound = NIOLoopBound(self, eventLoop: connectionLoop.eventLoop)
         storage.store(response, on: connectionLoop.eventLoop).whenSuccess { result in
             let exchange = bound.value
@@ -140,20 +123,21 @@ final class GRPCExchange: GRPCServerCallReceiver {
     }
 
     private func finish(_ usage: Usage) {
-        if encoder != nil {
-            var last = ByteBuffer()
-            begin(into: &last)
-            encoder?.end(usage, into: &last)
-            send(last)
+        guard var answer else { preconditionFailure("an exchange finished without an answer") }
+        var bytes = ByteBuffer()
+        if answer.isStreaming {
+            answer.writeEnd(usage, into: &bytes)
+            send(bytes)
         } else {
-            guard let collector, let answerHead, let format else {
-                preconditionFailure("an exchange finished without an answer")
-            }
-            var answer = ByteBuffer()
-            format.write(collector.completion(answerHead, usage), into: &answer)
-            call.send(message: answer)
+            answer.format.write(answer.completion(usage), into: &bytes)
+            call.send(message: bytes)
         }
         call.finish()
+    }
+
+    private func send(_ bytes: ByteBuffer) {
+        guard bytes.readableBytes > 0 else { return }
+        call.send(framed: bytes)
     }
 }
 
@@ -163,8 +147,7 @@ extension GRPCExchange: GenerationReceiver {
     var isWritable: Bool { call.isWritable }
 
     func prepared(_ request: PreparedRequest) -> Bool {
-        self.request = request.chat
-        format = request.format
+        self.request = FaceRequest(chat: request.chat, format: request.format)
         let body = message ?? ByteBuffer()
         message = ByteBuffer()
         guard !isDeferred else {
@@ -176,33 +159,23 @@ extension GRPCExchange: GenerationReceiver {
     }
 
     func began(_ head: ChatResponseHead) {
-        guard let format, let request else { return }
-        answerHead = head
-        if request.isStreaming {
-            encoder = format.encoder(head)
-        }
-        if !request.isStreaming || keptBody != nil {
-            collector = CompletionCollector(
-                choiceCount: request.totalChoices,
-                wantsLogprobs: request.sampling.topLogprobs != nil)
-        }
+        guard let request else { return }
+        answer = PartialAnswer(request.chat, request.format, head, isKept: keptBody != nil)
     }
 
     func received(_ piece: AnswerPiece, choice: Int) {
-        collector?.append(piece, choice: choice)
-        guard encoder != nil else { return }
+        answer?.collect(piece, choice: choice)
+        guard answer?.isStreaming == true else { return }
         var buffer = ByteBuffer()
-        begin(into: &buffer)
-        encoder?.write(piece, choice: choice, usage: generation?.usage ?? Usage(), into: &buffer)
+        answer?.write(piece, choice: choice, usage: generation?.usage ?? Usage(), into: &buffer)
         send(buffer)
     }
 
     func finished(_ reason: FinishReason, choice: Int) {
-        collector?.finish(reason, choice: choice)
-        guard encoder != nil else { return }
+        answer?.collect(reason, choice: choice)
+        guard answer?.isStreaming == true else { return }
         var buffer = ByteBuffer()
-        begin(into: &buffer)
-        encoder?.finish(reason, choice: choice, usage: generation?.usage ?? Usage(), into: &buffer)
+        answer?.write(reason, choice: choice, usage: generation?.usage ?? Usage(), into: &buffer)
         send(buffer)
     }
 

@@ -36,7 +36,7 @@ final class UnaryCall: GRPCServerCallReceiver {
                 case .success(let answer): bound.value.answer(answer)
                 case .failure:
                     bound.value.answer(
-                        .failure(APIError(.draining, "This gateway is shutting down.")))
+                        .failure(APIError.shuttingDown))
                 }
             }
         } catch {

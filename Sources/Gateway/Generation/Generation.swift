@@ -37,6 +37,8 @@ final class Generation: ConnectionWork {
     private var choices: [ChoiceStream] = []
     /// Instead of `prepared` and `choices`, for a pool whose workers take text.
     private var forwarded: (chat: ForwardedChat, choice: UpstreamChoice)?
+    /// Of all prompts.
+    private var promptTokens = 0
     private var openChoices = 0
     /// When the choices were submitted to the dispatcher.
     private var submitted: Instant
@@ -110,12 +112,13 @@ final class Generation: ConnectionWork {
             end(.failed(error))
         case .failure:
             // The pool is shut down only when the gateway stops.
-            end(.failed(APIError(.draining, "This gateway is shutting down.")))
+            end(.failed(APIError.shuttingDown))
         }
     }
 
     private func run(_ prepared: PreparedChat) {
         self.prepared = prepared
+        promptTokens = prepared.prompts.reduce(0) { $0 + $1.tokens.count }
         phase = .running
         let request = prepared.request
         receiver?.began(newHead(request, prepared.format, prepared.pool.model))
@@ -465,13 +468,12 @@ final class Generation: ConnectionWork {
 
     private var request: ChatRequest? { prepared?.request ?? forwarded?.chat.request }
 
-    /// So far, of all choices.
+    /// So far, of all choices. Asked for with each piece of a streamed answer.
     var usage: Usage {
         if let forwarded { return forwarded.choice.usage }
-        var total = Usage(
-            promptTokens: prepared?.prompts.reduce(0) { $0 + $1.tokens.count } ?? 0,
-            cachedTokens: choices.map(\.usage.cachedTokens).max() ?? 0)
+        var total = Usage(promptTokens: promptTokens)
         for choice in choices {
+            total.cachedTokens = max(total.cachedTokens, choice.usage.cachedTokens)
             total.completionTokens += choice.usage.completionTokens
             total.reasoningTokens += choice.usage.reasoningTokens
         }

@@ -11,6 +11,8 @@ struct GenerationContext: Sendable {
     var firstTokenDeadline: Instant?
     /// When nobody waits for any of it any more (`grpc-timeout`).
     var deadline: Instant?
+    /// A streamed answer goes on without its client (`x-switchyard-background`).
+    var isBackground = false
     /// Fields of the request that workers are told too.
     var forwardedFields: HTTPFields = [:]
     /// Instead of the one that the request asks for.
@@ -40,6 +42,7 @@ struct GenerationContext: Sendable {
             tenant: tenant, conversation: RequestHeaders.conversationID(in: head))
         firstTokenDeadline = try RequestHeaders.ttftMilliseconds(head.fields["x-slo-ttft-ms"])
             .map { arrival.advanced(byNanoseconds: Int64($0) * 1_000_000) }
+        isBackground = try RequestHeaders.background(head.fields["x-switchyard-background"])
         parent = TraceContext(
             traceparent: head.fields.values(named: "traceparent"),
             tracestate: head.fields.values(named: "tracestate"))

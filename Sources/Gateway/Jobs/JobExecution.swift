@@ -14,9 +14,9 @@ final class JobExecution {
 
     private let connectionLoop: ConnectionLoop
     private var generation: Generation?
-    private var collector: CompletionCollector?
-    private var head: ChatResponseHead?
-    private var request: ChatRequest?
+    /// Once it is understood.
+    private var request: FaceRequest?
+    private var answer: PartialAnswer?
     private var forwardedWhole: ByteBuffer?
     /// Nil once called.
     private var whenDone: ((Result) -> Void)?
@@ -54,7 +54,7 @@ final class JobExecution {
     private func done(_ answer: StoredAnswer) {
         let whenDone = whenDone
         self.whenDone = nil
-        whenDone?(Result(answer: answer, request: request))
+        whenDone?(Result(answer: answer, request: request?.chat))
     }
 }
 
@@ -62,7 +62,7 @@ extension JobExecution: GenerationReceiver {
     var isWritable: Bool { true }
 
     func prepared(_ request: PreparedRequest) -> Bool {
-        self.request = request.chat
+        self.request = FaceRequest(chat: request.chat, format: request.format)
         if case .text(let chat) = request, chat.request.isStreaming {
             // Its events would be the answer, and nobody is there to read them.
             generation?.end(
@@ -77,17 +77,15 @@ extension JobExecution: GenerationReceiver {
 
     func began(_ head: ChatResponseHead) {
         guard let request else { return }
-        self.head = head
-        collector = CompletionCollector(
-            choiceCount: request.totalChoices, wantsLogprobs: request.sampling.topLogprobs != nil)
+        answer = PartialAnswer(request.chat, request.format, head, isKept: true)
     }
 
     func received(_ piece: AnswerPiece, choice: Int) {
-        collector?.append(piece, choice: choice)
+        answer?.collect(piece, choice: choice)
     }
 
     func finished(_ reason: FinishReason, choice: Int) {
-        collector?.finish(reason, choice: choice)
+        answer?.collect(reason, choice: choice)
     }
 
     func forwarded(_ events: ByteBuffer) {}
@@ -105,10 +103,8 @@ extension JobExecution: GenerationReceiver {
             if let forwardedWhole {
                 return done(.forwarded(Array(buffer: forwardedWhole)))
             }
-            guard let collector, let head else {
-                preconditionFailure("a job finished without an answer")
-            }
-            done(.completion(collector.completion(head, usage)))
+            guard let answer else { preconditionFailure("a job finished without an answer") }
+            done(.completion(answer.completion(usage)))
         case .failed(let error): done(.failure(error))
         case .abandoned, .accepted:
             done(.failure(APIError(.clientClosed, "The request was cancelled.")))

@@ -61,6 +61,9 @@ enum Answer {
 }
 
 extension APIError {
+    /// For what was accepted and cannot be done any more.
+    static let shuttingDown = APIError(.draining, "This gateway is shutting down.")
+
     static func bodyTooLarge(limit: Int) -> APIError {
         APIError(.payloadTooLarge, "The body is larger than \(limit) bytes.")
     }

@@ -51,7 +51,7 @@ final class BodyExchange: HTTPServerStreamReceiver {
             case .failure:
                 // What it ran on is shut down only when the gateway stops.
                 bound.value.answer(
-                    .failure(APIError(.draining, "This gateway is shutting down.")))
+                    .failure(APIError.shuttingDown))
             }
         }
         body = ByteBuffer()

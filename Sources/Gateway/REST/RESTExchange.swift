@@ -24,12 +24,10 @@ final class RESTExchange: HTTPServerStreamReceiver {
     private var keptBody: ByteBuffer?
     /// The answer to a request that runs later.
     private var acceptance = ByteBuffer()
-    private var format: (any AnswerFormat)?
-    /// The answer in the making: `encoder` for a stream, `collector` for a whole one.
-    private var encoder: (any AnswerEncoder)?
-    private var collector: CompletionCollector?
-    private var answerHead: ChatResponseHead?
-    private var request: ChatRequest?
+    private let isBackground: Bool
+    /// Once it is understood.
+    private var request: FaceRequest?
+    private var answer: PartialAnswer?
     private var forwardedWhole: ByteBuffer?
     private var isForwarded = false
     /// Of a stream's events.
@@ -37,7 +35,6 @@ final class RESTExchange: HTTPServerStreamReceiver {
     /// Set when the client asked that its stream go on without it.
     private var detachable: DetachableStream?
     private var streamID = ""
-    private var hasBegun = false
     private var sentHead = false
     private var isOpen = true
     private var lastSent: Instant
@@ -52,6 +49,7 @@ final class RESTExchange: HTTPServerStreamReceiver {
         self.connectionLoop = connectionLoop
         requestID = context.requestID
         owner = Owner(key: context.caller.tenant)
+        isBackground = context.isBackground
         lastSent = context.arrival
         generation = Generation(context, receiver: self, on: connectionLoop)
     }
@@ -60,7 +58,7 @@ final class RESTExchange: HTTPServerStreamReceiver {
 
     func received(_ bytes: ByteBuffer) {
         stream.consume(bytes.readableBytes)
-        guard let generation, format == nil else { return }
+        guard let generation, request == nil else { return }
         let limit = generation.limits.bodyLimitBytes
         guard body.readableBytes + bytes.readableBytes <= limit else {
             body = ByteBuffer()
@@ -108,19 +106,14 @@ final class RESTExchange: HTTPServerStreamReceiver {
         Answer.sendStreamHead(requestID: requestID, face: face, to: stream)
     }
 
-    /// Begins the stream's text with its first output.
-    private func begin(into buffer: inout ByteBuffer) {
-        guard !hasBegun else { return }
-        hasBegun = true
-        encoder?.begin(generation?.usage ?? Usage(), into: &buffer)
-    }
-
     /// Before the first event: from here on the client has a number to come back with. False when
     /// the generation was ended, since there is no room.
     private func makeDetachable() -> Bool {
-        guard isBackground, detachable == nil, let generation, let answerHead else { return true }
+        guard isBackground || request?.chat.isBackground == true, detachable == nil,
+            let generation, let answer
+        else { return true }
         detachable = DetachableStream(
-            id: streamID, answerID: answerHead.id, tenant: generation.context.caller.tenant,
+            id: streamID, answerID: answer.head.id, tenant: generation.context.caller.tenant,
             generation: generation, on: connectionLoop)
         detachable?.onTakeOver = { [weak self] in self?.stream.reset(.cancel) }
         guard detachable == nil else { return true }
@@ -133,36 +126,30 @@ final class RESTExchange: HTTPServerStreamReceiver {
         return false
     }
 
-    private var isBackground: Bool {
-        request?.isBackground == true || head.fields["x-switchyard-background"] == "true"
-    }
-
     private func finish(_ usage: Usage) {
         // The client may have gone while the answer was stored.
-        guard isOpen || encoder != nil else { return }
-        if let whole = forwardedWhole {
-            return Answer.send(
-                whole, type: Answer.json, requestID: requestID, face: face, for: head, to: stream)
-        }
-        guard encoder != nil else {
-            guard let collector, let answerHead, let format else {
-                preconditionFailure("an exchange finished without an answer")
-            }
+        guard isOpen || detachable != nil else { return }
+        if let whole = forwardedWhole { return send(whole: whole) }
+        guard let answer else { preconditionFailure("an exchange finished without an answer") }
+        guard answer.isStreaming else {
             var body = ByteBuffer()
-            format.write(collector.completion(answerHead, usage), into: &body)
-            return Answer.send(
-                body, type: Answer.json, requestID: requestID, face: face, for: head, to: stream)
+            answer.format.write(answer.completion(usage), into: &body)
+            return send(whole: body)
         }
         sendEvents(end: true) { last in
             if isForwarded {
                 // Its usage came as an event of the upstream's.
                 last.writeStaticString("data: [DONE]\n\n")
             } else {
-                begin(into: &last)
-                encoder?.end(usage, into: &last)
+                self.answer?.writeEnd(usage, into: &last)
             }
         }
         detachable?.finish()
+    }
+
+    private func send(whole body: ByteBuffer) {
+        Answer.send(
+            body, type: Answer.json, requestID: requestID, face: face, for: head, to: stream)
     }
 
     private func fail(_ error: APIError) {
@@ -171,7 +158,7 @@ final class RESTExchange: HTTPServerStreamReceiver {
             return Answer.send(error, requestID: requestID, face: face, to: stream)
         }
         // Under a 200 already: an error event, and no good end.
-        sendEvents(end: true) { encoder?.fail(error, into: &$0) }
+        sendEvents(end: true) { answer?.write(error, into: &$0) }
         detachable?.finish()
     }
 }
@@ -188,8 +175,15 @@ extension RESTExchange: GenerationReceiver {
         let whole = body
         body = ByteBuffer()
         let chat = request.chat
-        self.request = chat
-        format = request.format
+        self.request = FaceRequest(chat: chat, format: request.format)
+        guard chat.isStreaming || !isBackground else {
+            generation?.end(
+                .failed(
+                    APIError(
+                        .invalidHeader, "Only a stream can go on without its client.",
+                        parameter: "x-switchyard-background")))
+            return false
+        }
         if chat.isDeferred {
             accept(.deferred, whole, request)
             return false
@@ -203,41 +197,33 @@ extension RESTExchange: GenerationReceiver {
     }
 
     func began(_ head: ChatResponseHead) {
-        guard let format, let request else { return }
-        answerHead = head
-        if request.isStreaming {
-            encoder = format.encoder(head)
-            var generator = SystemRandomNumberGenerator()
-            streamID = String(generator.next(), radix: 16)
-            numbers = EventNumbers(stream: streamID)
-        }
-        if !request.isStreaming || keptBody != nil {
-            collector = CompletionCollector(
-                choiceCount: request.totalChoices,
-                wantsLogprobs: request.sampling.topLogprobs != nil)
-        }
+        guard let request else { return }
+        answer = PartialAnswer(request.chat, request.format, head, isKept: keptBody != nil)
+        guard request.chat.isStreaming else { return }
+        var generator = SystemRandomNumberGenerator()
+        streamID = String(generator.next(), radix: 16)
+        numbers = EventNumbers(stream: streamID)
     }
 
     func received(_ piece: AnswerPiece, choice: Int) {
-        collector?.append(piece, choice: choice)
-        guard encoder != nil else { return }
-        guard hasBegun || makeDetachable() else { return }
-        sendEvents { buffer in
-            begin(into: &buffer)
-            encoder?.write(
-                piece, choice: choice, usage: generation?.usage ?? Usage(), into: &buffer)
-        }
+        answer?.collect(piece, choice: choice)
+        guard canStream() else { return }
+        let usage = generation?.usage ?? Usage()
+        sendEvents { answer?.write(piece, choice: choice, usage: usage, into: &$0) }
     }
 
     func finished(_ reason: FinishReason, choice: Int) {
-        collector?.finish(reason, choice: choice)
-        guard encoder != nil else { return }
-        guard hasBegun || makeDetachable() else { return }
-        sendEvents { buffer in
-            begin(into: &buffer)
-            encoder?.finish(
-                reason, choice: choice, usage: generation?.usage ?? Usage(), into: &buffer)
-        }
+        answer?.collect(reason, choice: choice)
+        guard canStream() else { return }
+        let usage = generation?.usage ?? Usage()
+        sendEvents { answer?.write(reason, choice: choice, usage: usage, into: &$0) }
+    }
+
+    /// False for an answer that is sent as a whole, and for one that has just been ended since
+    /// there is no room.
+    private func canStream() -> Bool {
+        guard let answer, answer.isStreaming else { return false }
+        return answer.hasBegun || makeDetachable()
     }
 
     func forwarded(_ events: ByteBuffer) {
@@ -251,11 +237,12 @@ extension RESTExchange: GenerationReceiver {
     }
 
     func tick(now: Instant) {
-        guard let generation, let encoder, isAttached, stream.isWritable else { return }
+        guard let generation, let answer, answer.isStreaming, isAttached, stream.isWritable
+        else { return }
         let interval = Int64(generation.limits.keepaliveIntervalMilliseconds) * 1_000_000
         guard interval > 0, now.nanoseconds(since: lastSent) >= interval else { return }
         var comment = ByteBuffer()
-        encoder.keepalive(into: &comment)
+        answer.writeKeepalive(into: &comment)
         sendHeadIfNeeded()
         lastSent = now
         stream.send(comment, end: false)
@@ -266,10 +253,7 @@ extension RESTExchange: GenerationReceiver {
         switch end {
         case .finished(let usage): keepAndFinish(usage)
         case .failed(let error): fail(error)
-        case .accepted:
-            Answer.send(
-                acceptance, type: Answer.json, requestID: requestID, face: face, for: head,
-                to: stream)
+        case .accepted: send(whole: acceptance)
         case .abandoned: break
         }
     }
@@ -280,12 +264,11 @@ extension RESTExchange: GenerationReceiver {
 extension RESTExchange {
     /// The client sees the end only when the answer that it was told to be kept is.
     private func keepAndFinish(_ usage: Usage) {
-        guard let keptBody, let collector, let answerHead, let request, forwardedWhole == nil,
-            !isForwarded, let storage = connectionLoop.core.storage
+        guard let keptBody, let answer, forwardedWhole == nil, !isForwarded,
+            let storage = connectionLoop.core.storage
         else { return finish(usage) }
         let response = StoredResponse(
-            collector.completion(answerHead, usage), to: request, body: keptBody, face: face,
-            owner: owner)
+            answer.completion(usage), to: answer.request, body: keptBody, face: face, owner: owner)
         let bound = NIOLoopBound(self, eventLoop: connectionLoop.eventLoop)
         storage.store(response, on: connectionLoop.eventLoop).whenSuccess { result in
             let exchange = bound.value

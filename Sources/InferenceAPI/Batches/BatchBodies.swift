@@ -77,7 +77,7 @@ package enum BatchBodies {
                 while try reader.nextElement() { items.append(try item(&reader)) }
             }
             guard hasRequests else {
-                throw ChatRequestDecoder.missing("batch_requests", at: start)
+                throw DecodeFailure.missing("batch_requests", at: start)
             }
             return items
         }
@@ -124,8 +124,8 @@ package enum BatchBodies {
                 case .body: try readBody(&reader, into: &item)
                 }
             }
-            guard !item.url.isEmpty else { throw ChatRequestDecoder.missing("url", at: start) }
-            guard !item.body.isEmpty else { throw ChatRequestDecoder.missing("body", at: start) }
+            guard !item.url.isEmpty else { throw DecodeFailure.missing("url", at: start) }
+            guard !item.body.isEmpty else { throw DecodeFailure.missing("body", at: start) }
             return item
         }
     }

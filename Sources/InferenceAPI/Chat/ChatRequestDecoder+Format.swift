@@ -35,13 +35,15 @@ extension ChatRequestDecoder {
             }
         }
         switch type {
-        case nil: throw Self.missing("type", at: start)
+        case nil: throw DecodeFailure.missing("type", at: start)
         case "json_object": request.responseFormat = .jsonObject
         case "json_schema":
-            guard let schema else { throw Self.missing("json_schema", at: start) }
+            guard let schema else { throw DecodeFailure.missing("json_schema", at: start) }
             request.responseFormat = schema
         case "grammar":
-            guard let grammar, !grammar.isEmpty else { throw Self.missing("grammar", at: start) }
+            guard let grammar, !grammar.isEmpty else {
+                throw DecodeFailure.missing("grammar", at: start)
+            }
             request.responseFormat = .grammar(grammar)
         default: break
         }
@@ -60,7 +62,7 @@ extension ChatRequestDecoder {
             case .description: _ = try reader.string()
             }
         }
-        guard let text else { throw Self.missing("schema", at: start) }
+        guard let text else { throw DecodeFailure.missing("schema", at: start) }
         return .jsonSchema(name: name, schema: text, isStrict: isStrict)
     }
 }

@@ -8,9 +8,10 @@ extension ChatRequestDecoder {
         case functionCall = "function_call"
     }
 
-    private enum PartField: String, CaseIterable {
-        case type, text, refusal
-    }
+    private static let parts = TextParts(
+        noun: "part", texts: ["text", "input_text", "output_text"],
+        media: ["image_url", "input_image", "input_audio", "file", "input_file", "video_url"],
+        expected: "Expected 'text'.", takesRefusals: true, allowsNone: false)
 
     private enum ToolCallField: String, CaseIterable {
         case id, type, function
@@ -21,7 +22,6 @@ extension ChatRequestDecoder {
     }
 
     private static let messageFields = JSONKeyTable<MessageField>()
-    private static let partFields = JSONKeyTable<PartField>()
     private static let toolCallFields = JSONKeyTable<ToolCallField>()
     private static let functionFields = JSONKeyTable<FunctionField>()
 
@@ -48,7 +48,7 @@ extension ChatRequestDecoder {
         while let field = try reader.nextField(in: Self.messageFields) {
             switch field {
             case .role: role = try self.role()
-            case .content: message.content = try content()
+            case .content: message.content = try reader.text(Self.parts, limits: limits)
             case .name: message.name = try reader.string(limitBytes: limits.nameBytes)
             case .reasoningContent: message.reasoningContent = try reader.string()
             case .toolCalls: message.toolCalls = try toolCalls()
@@ -62,7 +62,7 @@ extension ChatRequestDecoder {
                 ]
             }
         }
-        guard let role else { throw Self.missing("role", at: start) }
+        guard let role else { throw DecodeFailure.missing("role", at: start) }
         message.role = role
         try check(message, at: start)
         return message
@@ -76,7 +76,7 @@ extension ChatRequestDecoder {
                 field: "tool_calls")
         }
         if message.role == .tool, message.toolCallID == nil {
-            throw Self.missing("tool_call_id", at: start)
+            throw DecodeFailure.missing("tool_call_id", at: start)
         }
         guard message.content == nil, message.toolCalls.isEmpty else { return }
         throw DecodeFailure(
@@ -93,62 +93,6 @@ extension ChatRequestDecoder {
                 "Expected 'system', 'developer', 'user', 'assistant', 'tool' or 'function'.")
         }
         return role
-    }
-
-    /// A string, or an array of text parts that are joined (trap 17).
-    private mutating func content() throws(DecodeFailure) -> String {
-        switch try reader.kind() {
-        case .string: return try reader.string()
-        case .array: break
-        default: throw reader.refusal(.invalidType, "Expected a string or an array of parts.")
-        }
-        let start = try reader.beginArray()
-        var text = ""
-        var count = 0
-        while try reader.nextElement() {
-            count += 1
-            guard count <= limits.contentParts else {
-                throw DecodeFailure(
-                    .invalidValue, "Expected at most \(limits.contentParts) parts.", at: start)
-            }
-            text += try part()
-        }
-        guard count > 0 else {
-            throw DecodeFailure(.invalidValue, "Expected at least one part.", at: start)
-        }
-        return text
-    }
-
-    private mutating func part() throws(DecodeFailure) -> String {
-        let start = try reader.beginObject()
-        var type: String?
-        var typeOffset = start
-        var text: String?
-        var refusal: String?
-        while let field = try reader.nextField(in: Self.partFields) {
-            switch field {
-            case .type:
-                typeOffset = reader.valueOffset
-                type = try reader.string()
-            case .text: text = try reader.string()
-            case .refusal: refusal = try reader.string()
-            }
-        }
-        switch type {
-        case nil: throw Self.missing("type", at: start)
-        case _ where limits.isForwarded: return text ?? ""
-        case "text", "input_text", "output_text":
-            guard let text else { throw Self.missing("text", at: start) }
-            return text
-        case "refusal":
-            guard let refusal else { throw Self.missing("refusal", at: start) }
-            return refusal
-        case "image_url", "input_image", "input_audio", "file", "input_file", "video_url":
-            throw DecodeFailure(
-                .unsupported, "This server takes text only.", at: typeOffset)
-        default:
-            throw DecodeFailure(.invalidValue, "Expected 'text'.", at: typeOffset)
-        }
     }
 
     private mutating func toolCalls() throws(DecodeFailure) -> [ChatToolCall] {
@@ -178,8 +122,8 @@ extension ChatRequestDecoder {
             case .function: called = try function()
             }
         }
-        guard let id else { throw Self.missing("id", at: start) }
-        guard let called else { throw Self.missing("function", at: start) }
+        guard let id else { throw DecodeFailure.missing("id", at: start) }
+        guard let called else { throw DecodeFailure.missing("function", at: start) }
         return ChatToolCall(id: id, name: called.name, arguments: called.arguments)
     }
 
@@ -193,8 +137,8 @@ extension ChatRequestDecoder {
             case .arguments: arguments = try reader.string()
             }
         }
-        guard let name else { throw Self.missing("name", at: start) }
-        guard let arguments else { throw Self.missing("arguments", at: start) }
+        guard let name else { throw DecodeFailure.missing("name", at: start) }
+        guard let arguments else { throw DecodeFailure.missing("arguments", at: start) }
         return (name, arguments)
     }
 }

@@ -66,8 +66,8 @@ extension ChatRequestDecoder {
             case .function: definition = try self.definition(after: others)
             }
         }
-        guard type != nil else { throw Self.missing("type", at: start) }
-        guard let definition else { throw Self.missing("function", at: start) }
+        guard type != nil else { throw DecodeFailure.missing("type", at: start) }
+        guard let definition else { throw DecodeFailure.missing("function", at: start) }
         return definition
     }
 
@@ -92,7 +92,7 @@ extension ChatRequestDecoder {
             case .strict: tool.isStrict = try reader.bool()
             }
         }
-        guard !tool.name.isEmpty else { throw Self.missing("name", at: start) }
+        guard !tool.name.isEmpty else { throw DecodeFailure.missing("name", at: start) }
         return tool
     }
 
@@ -140,7 +140,7 @@ extension ChatRequestDecoder {
             case .name: name = try reader.string(limitBytes: limits.nameBytes)
             }
         }
-        guard let name else { throw Self.missing("function", at: start) }
+        guard let name else { throw DecodeFailure.missing("function", at: start) }
         request.toolChoice = .function(name)
     }
 
@@ -173,7 +173,7 @@ extension ChatRequestDecoder {
                 try reader.skip()
             }
         }
-        guard let name else { throw Self.missing("name", at: start) }
+        guard let name else { throw DecodeFailure.missing("name", at: start) }
         return name
     }
 }

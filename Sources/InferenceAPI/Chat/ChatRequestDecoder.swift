@@ -55,15 +55,10 @@ struct ChatRequestDecoder {
             }
         }
         try reader.finish()
-        guard !request.model.isEmpty else { throw Self.missing("model", at: start) }
-        guard hasMessages else { throw Self.missing("messages", at: start) }
+        guard !request.model.isEmpty else { throw DecodeFailure.missing("model", at: start) }
+        guard hasMessages else { throw DecodeFailure.missing("messages", at: start) }
         try settle()
         return request
-    }
-
-    static func missing(_ field: String, at offset: Int) -> DecodeFailure {
-        DecodeFailure(
-            .missingParameter, "Missing required parameter.", at: offset, field: field)
     }
 
     /// Checks that need more than one field, whose order in the body is free.

@@ -36,6 +36,12 @@ struct DecodeFailure: Error {
         }
     }
 
+    /// - Parameter offset: of the object that lacks the field.
+    static func missing(_ field: String, at offset: Int) -> DecodeFailure {
+        DecodeFailure(
+            .missingParameter, "Missing required parameter.", at: offset, field: field)
+    }
+
     func apiError(in body: ByteBuffer, limits: JSONLimits) -> APIError {
         guard hasParameter else { return APIError(kind, message) }
         var path = JSONPath.locate(offset, in: body, limits: limits)

@@ -41,14 +41,9 @@ struct CompletionsRequestDecoder {
             }
         }
         try reader.finish()
-        guard !request.model.isEmpty else { throw Self.missing("model", at: start) }
-        guard !request.rawPrompts.isEmpty else { throw Self.missing("prompt", at: start) }
+        guard !request.model.isEmpty else { throw DecodeFailure.missing("model", at: start) }
+        guard !request.rawPrompts.isEmpty else { throw DecodeFailure.missing("prompt", at: start) }
         try settle()
-    }
-
-    private static func missing(_ field: String, at offset: Int) -> DecodeFailure {
-        DecodeFailure(
-            .missingParameter, "Missing required parameter.", at: offset, field: field)
     }
 
     private mutating func decode(_ field: Field) throws(DecodeFailure) {

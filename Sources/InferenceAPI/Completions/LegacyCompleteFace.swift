@@ -57,10 +57,10 @@ struct LegacyCompleteDecoder {
             }
         }
         try reader.finish()
-        if request.model.isEmpty { throw Self.missing("model", at: start) }
-        if request.rawPrompts.isEmpty { throw Self.missing("prompt", at: start) }
+        if request.model.isEmpty { throw DecodeFailure.missing("model", at: start) }
+        if request.rawPrompts.isEmpty { throw DecodeFailure.missing("prompt", at: start) }
         if request.sampling.maxTokens == nil {
-            throw Self.missing("max_tokens_to_sample", at: start)
+            throw DecodeFailure.missing("max_tokens_to_sample", at: start)
         }
         // Always there, besides those that are asked for.
         if !request.stopStrings.contains("\n\nHuman:"),
@@ -69,11 +69,6 @@ struct LegacyCompleteDecoder {
             request.stopStrings.append("\n\nHuman:")
         }
         try shared.settle(request)
-    }
-
-    private static func missing(_ field: String, at offset: Int) -> DecodeFailure {
-        DecodeFailure(
-            .missingParameter, "Missing required parameter.", at: offset, field: field)
     }
 
     private mutating func decode(_ field: Field) throws(DecodeFailure) {

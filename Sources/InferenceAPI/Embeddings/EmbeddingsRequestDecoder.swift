@@ -39,15 +39,11 @@ struct EmbeddingsRequestDecoder {
             }
         }
         try reader.finish()
-        guard let model else { throw missing("model", at: start) }
-        guard let inputs else { throw missing("input", at: start) }
+        guard let model else { throw DecodeFailure.missing("model", at: start) }
+        guard let inputs else { throw DecodeFailure.missing("input", at: start) }
         request.model = model
         request.inputs = inputs
         return request
-    }
-
-    private func missing(_ field: String, at start: Int) -> DecodeFailure {
-        DecodeFailure(.missingParameter, "This field is required.", at: start, field: field)
     }
 
     /// A text, texts, tokens, or lists of tokens.

@@ -1,11 +1,6 @@
 /// Names made for requests and answers. Randomness is passed in.
 package enum Identifier {
-    /// `chatcmpl-` and 32 hex digits.
-    package static func chatCompletion(_ random: (UInt64, UInt64)) -> String {
-        "chatcmpl-" + hex(random)
-    }
-
-    /// 32 hex digits, for `x-request-id`.
+    /// 32 hex digits: a request's id, or what follows the prefix of another one.
     package static func request(_ random: (UInt64, UInt64)) -> String {
         hex(random)
     }

@@ -81,6 +81,19 @@ package enum RequestHeaders {
         requestID(value)
     }
 
+    /// `x-switchyard-background`: whether a streamed answer goes on without its client. Throws
+    /// `invalidHeader` for anything but `true` and `false`.
+    package static func background(_ value: String?) throws(APIError) -> Bool {
+        switch value {
+        case nil, "false": return false
+        case "true": return true
+        default:
+            throw APIError(
+                .invalidHeader, "Expected 'true' or 'false'.",
+                parameter: "x-switchyard-background")
+        }
+    }
+
     /// Checks that a body is JSON. A missing `content-type` passes: curl's users forget it.
     package static func requireJSON(contentType value: String?) throws(APIError) {
         guard let value else { return }

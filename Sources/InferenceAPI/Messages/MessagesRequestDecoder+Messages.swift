@@ -69,8 +69,8 @@ extension MessagesRequestDecoder {
             case .content: blocks = try content()
             }
         }
-        guard let role else { throw Self.missing("role", at: start) }
-        guard let blocks else { throw Self.missing("content", at: start) }
+        guard let role else { throw DecodeFailure.missing("role", at: start) }
+        guard let blocks else { throw DecodeFailure.missing("content", at: start) }
         turns.begin(role)
         for block in blocks { try append(block, role, to: &turns) }
         turns.end()
@@ -80,23 +80,29 @@ extension MessagesRequestDecoder {
         _ block: Block, _ role: ChatRole, to turns: inout MessagesTurns
     ) throws(DecodeFailure) {
         switch (block.type, role) {
-        case (nil, _): throw Self.missing("type", at: block.start)
+        case (nil, _): throw DecodeFailure.missing("type", at: block.start)
         case ("text", _):
-            guard let text = block.text else { throw Self.missing("text", at: block.start) }
+            guard let text = block.text else {
+                throw DecodeFailure.missing("text", at: block.start)
+            }
             turns.append(text: text)
         case ("tool_result", .user):
             guard let id = block.toolUseID else {
-                throw Self.missing("tool_use_id", at: block.start)
+                throw DecodeFailure.missing("tool_use_id", at: block.start)
             }
             turns.append(result: block.content ?? "", of: id)
         case ("tool_use", .assistant):
-            guard let id = block.id else { throw Self.missing("id", at: block.start) }
-            guard let name = block.name else { throw Self.missing("name", at: block.start) }
-            guard let input = block.input else { throw Self.missing("input", at: block.start) }
+            guard let id = block.id else { throw DecodeFailure.missing("id", at: block.start) }
+            guard let name = block.name else {
+                throw DecodeFailure.missing("name", at: block.start)
+            }
+            guard let input = block.input else {
+                throw DecodeFailure.missing("input", at: block.start)
+            }
             turns.append(ChatToolCall(id: id, name: name, arguments: input))
         case ("thinking", .assistant):
             guard let text = block.thinking else {
-                throw Self.missing("thinking", at: block.start)
+                throw DecodeFailure.missing("thinking", at: block.start)
             }
             turns.append(thinking: text)
         // Made unreadable by another server; there is nothing in it for a model here.
@@ -155,57 +161,14 @@ extension MessagesRequestDecoder {
             case .id: block.id = try reader.string(limitBytes: limits.nameBytes)
             case .name: block.name = try reader.string(limitBytes: limits.nameBytes)
             case .input: block.input = try reader.rawObject()
-            case .content: block.content = try textContent()
+            case .content: block.content = try reader.text(Self.textBlocks, limits: limits)
             case .toolUseID: block.toolUseID = try reader.string(limitBytes: limits.nameBytes)
             }
         }
         return block
     }
 
-    /// A string, or an array of text blocks that are joined.
-    mutating func textContent() throws(DecodeFailure) -> String {
-        switch try reader.kind() {
-        case .string: return try reader.string()
-        case .array: break
-        default: throw reader.refusal(.invalidType, "Expected a string or an array of blocks.")
-        }
-        let start = try reader.beginArray()
-        var text = ""
-        var count = 0
-        while try reader.nextElement() {
-            count += 1
-            guard count <= limits.contentParts else {
-                throw DecodeFailure(
-                    .invalidValue, "Expected at most \(limits.contentParts) blocks.", at: start)
-            }
-            text += try textBlock()
-        }
-        return text
-    }
-
-    private mutating func textBlock() throws(DecodeFailure) -> String {
-        let start = try reader.beginObject()
-        var type: String?
-        var typeOffset = start
-        var text: String?
-        while let field = try reader.nextField(in: Self.blockFields) {
-            switch field {
-            case .type:
-                typeOffset = reader.valueOffset
-                type = try reader.string()
-            case .text: text = try reader.string()
-            default: try reader.skip()
-            }
-        }
-        switch type {
-        case nil: throw Self.missing("type", at: start)
-        case "text": break
-        case .some:
-            throw DecodeFailure(.unsupported, "This server takes text only.", at: typeOffset)
-        }
-        guard let text else { throw Self.missing("text", at: start) }
-        return text
-    }
+    static let textBlocks = TextParts(noun: "block", texts: ["text"])
 }
 
 /// Puts turns together from blocks. Consecutive turns of one role are one, as Anthropic has it.

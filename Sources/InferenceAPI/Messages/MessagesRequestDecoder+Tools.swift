@@ -42,8 +42,8 @@ extension MessagesRequestDecoder {
             case .inputSchema: tool.parameters = try reader.rawObject()
             }
         }
-        guard !tool.name.isEmpty else { throw Self.missing("name", at: start) }
-        guard tool.parameters != nil else { throw Self.missing("input_schema", at: start) }
+        guard !tool.name.isEmpty else { throw DecodeFailure.missing("name", at: start) }
+        guard tool.parameters != nil else { throw DecodeFailure.missing("input_schema", at: start) }
         return tool
     }
 
@@ -63,12 +63,12 @@ extension MessagesRequestDecoder {
             }
         }
         switch type {
-        case nil: throw Self.missing("type", at: start)
+        case nil: throw DecodeFailure.missing("type", at: start)
         case "auto": request.toolChoice = .auto
         case "any": request.toolChoice = .required
         case "none": request.toolChoice = .none
         case "tool":
-            guard let name else { throw Self.missing("name", at: start) }
+            guard let name else { throw DecodeFailure.missing("name", at: start) }
             request.toolChoice = .function(name)
         case .some:
             throw DecodeFailure(

@@ -46,10 +46,10 @@ struct MessagesRequestDecoder {
             }
         }
         try reader.finish()
-        guard !request.model.isEmpty else { throw Self.missing("model", at: start) }
-        guard hasMessages else { throw Self.missing("messages", at: start) }
+        guard !request.model.isEmpty else { throw DecodeFailure.missing("model", at: start) }
+        guard hasMessages else { throw DecodeFailure.missing("messages", at: start) }
         guard isCounting || request.sampling.maxTokens != nil else {
-            throw Self.missing("max_tokens", at: start)
+            throw DecodeFailure.missing("max_tokens", at: start)
         }
         if let system, !system.isEmpty {
             request.messages.insert(ChatMessage(role: .system, content: system), at: 0)
@@ -58,16 +58,11 @@ struct MessagesRequestDecoder {
         try shared.settle(request)
     }
 
-    static func missing(_ field: String, at offset: Int) -> DecodeFailure {
-        DecodeFailure(
-            .missingParameter, "Missing required parameter.", at: offset, field: field)
-    }
-
     private mutating func decode(_ field: Field) throws(DecodeFailure) {
         switch field {
         case .maxTokens:
             request.sampling.maxTokens = try reader.integer(in: 1...Int64(Int32.max))
-        case .system: system = try textContent()
+        case .system: system = try reader.text(Self.textBlocks, limits: limits)
         case .stopSequences:
             guard try reader.kind() == .array else {
                 throw reader.refusal(.invalidType, "Expected an array of strings.")
@@ -171,7 +166,7 @@ struct MessagesRequestDecoder {
             case .schema: schema = try reader.rawObject()
             }
         }
-        guard let schema else { throw Self.missing("schema", at: start) }
+        guard let schema else { throw DecodeFailure.missing("schema", at: start) }
         request.responseFormat = .jsonSchema(name: nil, schema: schema, isStrict: true)
     }
 }

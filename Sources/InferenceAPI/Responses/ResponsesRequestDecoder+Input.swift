@@ -61,11 +61,11 @@ extension ResponsesRequestDecoder {
             case .role:
                 item.roleOffset = reader.valueOffset
                 item.role = try reader.string()
-            case .content: item.content = try textParts()
+            case .content: item.content = try reader.text(Self.parts, limits: limits)
             case .name: item.name = try reader.string(limitBytes: limits.nameBytes)
             case .arguments: item.arguments = try reader.string()
-            case .output: item.output = try textParts()
-            case .summary: item.summary = try textParts()
+            case .output: item.output = try reader.text(Self.parts, limits: limits)
+            case .summary: item.summary = try reader.text(Self.parts, limits: limits)
             case .callID: item.callID = try reader.string(limitBytes: limits.nameBytes)
             }
         }
@@ -73,18 +73,18 @@ extension ResponsesRequestDecoder {
         case "message": try appendMessage(item, at: start, to: &turns)
         // Only messages may leave their type out.
         case nil:
-            guard item.role != nil else { throw Self.missing("type", at: start) }
+            guard item.role != nil else { throw DecodeFailure.missing("type", at: start) }
             try appendMessage(item, at: start, to: &turns)
         case "function_call":
-            guard let id = item.callID else { throw Self.missing("call_id", at: start) }
-            guard let name = item.name else { throw Self.missing("name", at: start) }
+            guard let id = item.callID else { throw DecodeFailure.missing("call_id", at: start) }
+            guard let name = item.name else { throw DecodeFailure.missing("name", at: start) }
             guard let arguments = item.arguments else {
-                throw Self.missing("arguments", at: start)
+                throw DecodeFailure.missing("arguments", at: start)
             }
             turns.append(ChatToolCall(id: id, name: name, arguments: arguments))
         case "function_call_output":
-            guard let id = item.callID else { throw Self.missing("call_id", at: start) }
-            guard let output = item.output else { throw Self.missing("output", at: start) }
+            guard let id = item.callID else { throw DecodeFailure.missing("call_id", at: start) }
+            guard let output = item.output else { throw DecodeFailure.missing("output", at: start) }
             turns.append(output: output, of: id)
         case "reasoning": turns.append(reasoning: item.content ?? item.summary ?? "")
         case .some:
@@ -98,8 +98,8 @@ extension ResponsesRequestDecoder {
     private func appendMessage(
         _ item: Item, at start: Int, to turns: inout ResponsesTurns
     ) throws(DecodeFailure) {
-        guard let role = item.role else { throw Self.missing("role", at: start) }
-        guard let content = item.content else { throw Self.missing("content", at: start) }
+        guard let role = item.role else { throw DecodeFailure.missing("role", at: start) }
+        guard let content = item.content else { throw DecodeFailure.missing("content", at: start) }
         switch ChatRole(rawValue: role) {
         case .some(let role) where role != .tool && role != .function:
             turns.append(content, role: role)
@@ -110,63 +110,11 @@ extension ResponsesRequestDecoder {
         }
     }
 
-    private enum PartField: String, CaseIterable {
-        case type, text, refusal
-    }
-
-    private static let partFields = JSONKeyTable<PartField>()
-
-    /// A string, or an array of text parts that are joined.
-    private mutating func textParts() throws(DecodeFailure) -> String {
-        switch try reader.kind() {
-        case .string: return try reader.string()
-        case .array: break
-        default: throw reader.refusal(.invalidType, "Expected a string or an array of parts.")
-        }
-        let start = try reader.beginArray()
-        var text = ""
-        var count = 0
-        while try reader.nextElement() {
-            count += 1
-            guard count <= limits.contentParts else {
-                throw DecodeFailure(
-                    .invalidValue, "Expected at most \(limits.contentParts) parts.", at: start)
-            }
-            text += try part()
-        }
-        return text
-    }
-
-    private mutating func part() throws(DecodeFailure) -> String {
-        let start = try reader.beginObject()
-        var type: String?
-        var typeOffset = start
-        var text: String?
-        var refusal: String?
-        while let field = try reader.nextField(in: Self.partFields) {
-            switch field {
-            case .type:
-                typeOffset = reader.valueOffset
-                type = try reader.string()
-            case .text: text = try reader.string()
-            case .refusal: refusal = try reader.string()
-            }
-        }
-        switch type {
-        case nil: throw Self.missing("type", at: start)
-        case "input_text", "output_text", "text", "summary_text", "reasoning_text":
-            guard let text else { throw Self.missing("text", at: start) }
-            return text
-        case "refusal":
-            guard let refusal else { throw Self.missing("refusal", at: start) }
-            return refusal
-        case "input_image", "input_file", "input_audio", "image_url", "computer_screenshot":
-            throw DecodeFailure(.unsupported, "This server takes text only.", at: typeOffset)
-        default:
-            throw DecodeFailure(
-                .invalidValue, "Expected 'input_text' or 'output_text'.", at: typeOffset)
-        }
-    }
+    private static let parts = TextParts(
+        noun: "part",
+        texts: ["input_text", "output_text", "text", "summary_text", "reasoning_text"],
+        media: ["input_image", "input_file", "input_audio", "image_url", "computer_screenshot"],
+        expected: "Expected 'input_text' or 'output_text'.", takesRefusals: true)
 }
 
 /// Puts turns together from items: what the assistant thought, said and called in a row is one

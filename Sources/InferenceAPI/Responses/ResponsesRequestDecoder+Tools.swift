@@ -55,13 +55,13 @@ extension ResponsesRequestDecoder {
         }
         switch type {
         case "function": break
-        case nil: throw Self.missing("type", at: start)
+        case nil: throw DecodeFailure.missing("type", at: start)
         case .some:
             throw DecodeFailure(
                 .unsupported, "This server has no tools of its own; expected 'function'.",
                 at: typeOffset)
         }
-        guard !tool.definition.name.isEmpty else { throw Self.missing("name", at: start) }
+        guard !tool.definition.name.isEmpty else { throw DecodeFailure.missing("name", at: start) }
         return tool
     }
 
@@ -106,13 +106,13 @@ extension ResponsesRequestDecoder {
             }
         }
         switch type {
-        case nil: throw Self.missing("type", at: start)
+        case nil: throw DecodeFailure.missing("type", at: start)
         case "function":
-            guard let name else { throw Self.missing("name", at: start) }
+            guard let name else { throw DecodeFailure.missing("name", at: start) }
             request.toolChoice = .function(name)
         case "allowed_tools":
-            guard let choice else { throw Self.missing("mode", at: start) }
-            guard let allowed else { throw Self.missing("tools", at: start) }
+            guard let choice else { throw DecodeFailure.missing("mode", at: start) }
+            guard let allowed else { throw DecodeFailure.missing("tools", at: start) }
             request.toolChoice = choice
             allowedTools = allowed
         case .some:
@@ -138,7 +138,7 @@ extension ResponsesRequestDecoder {
                     try reader.skip()
                 }
             }
-            guard let name else { throw Self.missing("name", at: place) }
+            guard let name else { throw DecodeFailure.missing("name", at: place) }
             names.append(name)
         }
         return names
@@ -199,12 +199,12 @@ extension ResponsesRequestDecoder {
             }
         }
         switch type {
-        case nil: throw Self.missing("type", at: start)
+        case nil: throw DecodeFailure.missing("type", at: start)
         case "text": request.responseFormat = .text
         case "json_object": request.responseFormat = .jsonObject
         case "json_schema":
-            guard let name else { throw Self.missing("name", at: start) }
-            guard let schema else { throw Self.missing("schema", at: start) }
+            guard let name else { throw DecodeFailure.missing("name", at: start) }
+            guard let schema else { throw DecodeFailure.missing("schema", at: start) }
             request.responseFormat = .jsonSchema(name: name, schema: schema, isStrict: isStrict)
         case .some:
             throw DecodeFailure(

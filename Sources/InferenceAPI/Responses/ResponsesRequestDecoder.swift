@@ -58,14 +58,9 @@ struct ResponsesRequestDecoder {
             }
         }
         try reader.finish()
-        guard !request.model.isEmpty else { throw Self.missing("model", at: start) }
-        guard hasInput else { throw Self.missing("input", at: start) }
+        guard !request.model.isEmpty else { throw DecodeFailure.missing("model", at: start) }
+        guard hasInput else { throw DecodeFailure.missing("input", at: start) }
         try settle()
-    }
-
-    static func missing(_ field: String, at offset: Int) -> DecodeFailure {
-        DecodeFailure(
-            .missingParameter, "Missing required parameter.", at: offset, field: field)
     }
 
     private mutating func decode(_ field: Field) throws(DecodeFailure) {

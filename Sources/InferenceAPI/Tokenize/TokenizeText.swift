@@ -38,9 +38,9 @@ package struct TokenizeTextRequest: Hashable, Sendable {
         }
         try reader.finish()
         guard let model, !model.isEmpty else {
-            throw ChatRequestDecoder.missing("model", at: start)
+            throw DecodeFailure.missing("model", at: start)
         }
-        guard let text else { throw ChatRequestDecoder.missing("text", at: start) }
+        guard let text else { throw DecodeFailure.missing("text", at: start) }
         self.model = model
         self.text = text
     }

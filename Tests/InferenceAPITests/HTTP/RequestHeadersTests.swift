@@ -70,7 +70,7 @@ import Testing
     @Test func madeIdentifiersHaveFixedLength() {
         #expect(Identifier.request((1, 2)) == "00000000000000010000000000000002")
         #expect(
-            Identifier.chatCompletion((.max, 0)) == "chatcmpl-ffffffffffffffff0000000000000000")
+            Identifier.request((.max, 0)) == "ffffffffffffffff0000000000000000")
         #expect(RequestHeaders.requestID(Identifier.request((1, 2))) != nil)
     }
 }
