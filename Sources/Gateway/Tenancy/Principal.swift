@@ -1,0 +1,40 @@
+import Admission
+import InferenceTypes
+
+/// Who makes a request, found once from its key. Immutable: what is changed meanwhile holds for the
+/// next request.
+final class Principal: Sendable {
+    let tenant: TenantNumber
+    /// Stable over restarts: names the tenant in the storage, in the ledger and to workers.
+    let tenantID: String
+    /// Empty where there is none.
+    let application: String
+    let key: KeyNumber
+    /// As `tenantID`; empty for requests without a key. Never the key itself.
+    let keyID: String
+    /// For logs; nil for requests without a key.
+    let keyName: String?
+    /// The best tier that is granted.
+    let tierCeiling: ServiceTier
+    let share: TenantShare
+    let keyLimits: RateLimits
+    let tenantLimits: RateLimits
+
+    init(
+        tenant: TenantNumber = .builtIn, tenantID: String, application: String = "",
+        key: KeyNumber = .none, keyID: String = "", keyName: String? = nil,
+        tierCeiling: ServiceTier = .priority, share: TenantShare = .equal,
+        keyLimits: RateLimits = .none, tenantLimits: RateLimits = .none
+    ) {
+        self.tenant = tenant
+        self.tenantID = tenantID
+        self.application = application
+        self.key = key
+        self.keyID = keyID
+        self.keyName = keyName
+        self.tierCeiling = tierCeiling
+        self.share = share
+        self.keyLimits = keyLimits
+        self.tenantLimits = tenantLimits
+    }
+}
