@@ -6,8 +6,6 @@ import time
 import httpx
 import openai
 import pytest
-import xai_sdk
-from xai_sdk.chat import user
 
 from conftest import body
 
@@ -163,37 +161,10 @@ def test_nobody_waits_for_batch_work(launch):
     state = ask(server, "GET", f"/v1/batches/{batch_id}")["state"]
     assert state["num_pending"] == 50, state
     wait_in_flight(server, 2)
-    assert metric(server, "switchyard_resumes_total") > 0
+    # What left its slot went on behind its last token, or began anew where it had none yet.
+    left = [metric(server, f"switchyard_{name}_total") for name in ("resumes", "retries")]
+    assert sum(left) > 0, left
     ask(server, "POST", f"/v1/batches/{batch_id}:cancel")
-
-
-def test_xai_sdk(simulated):
-    host = f"127.0.0.1:{simulated.port}"
-    client = xai_sdk.Client(api_key="any", api_host=host, use_insecure_channel=True)
-    batch = client.batch.create(batch_name="by the sdk")
-    chats = []
-    for index in range(4):
-        chat = client.chat.create(model="smollm2", batch_request_id=f"sdk-{index}", max_tokens=6)
-        chat.append(user(f"Request {index}."))
-        chats.append(chat)
-    client.batch.add(batch_id=batch.batch_id, batch_requests=chats)
-    wait_done(simulated, batch.batch_id)
-    assert client.batch.get(batch_id=batch.batch_id).state.num_success == 4
-    results = client.batch.list_batch_results(batch_id=batch.batch_id, limit=3)
-    assert [result.batch_request_id for result in results.results] == ["sdk-0", "sdk-1", "sdk-2"]
-    assert all(result.is_success and result.response.content for result in results.results)
-    rest = client.batch.list_batch_results(
-        batch_id=batch.batch_id, limit=3, pagination_token=results.pagination_token)
-    assert len(rest.results) == 1 and rest.pagination_token is None
-    # One storage, two faces.
-    over_rest = ask(simulated, "GET", f"/v1/batches/{batch.batch_id}/results")["results"]
-    assert [entry["batch_result"]["response"]["chat_get_completion"]["choices"][0]["message"]
-            ["content"] for entry in over_rest] == [
-                result.response.content for result in [*results.results, *rest.results]]
-    listed = client.batch.list_batch_requests(batch_id=batch.batch_id)
-    assert len(listed.batch_request_metadata) == 4
-    assert batch.batch_id in [entry.batch_id for entry in client.batch.list(limit=100).batches]
-    assert client.batch.cancel(batch_id=batch.batch_id).state.num_success == 4
 
 
 def wait_in_flight(server, count=1, limit=30):

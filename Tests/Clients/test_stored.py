@@ -1,13 +1,10 @@
-"""Stored answers: fetched, continued and deleted by openai and xai-sdk, also after a restart."""
+"""Stored answers: fetched, continued and deleted by openai, also after a restart."""
 
 import tempfile
 import time
 
-import grpc
 import openai
 import pytest
-import xai_sdk
-from xai_sdk.chat import system, user
 
 from conftest import Server
 
@@ -26,11 +23,6 @@ def responses(server, key="none"):
 @pytest.fixture
 def client(simulated):
     return responses(simulated)
-
-
-def sdk(server):
-    return xai_sdk.Client(api_key="any", api_host=f"127.0.0.1:{server.port}",
-                          use_insecure_channel=True)
 
 
 def ask(client, text, **fields):
@@ -142,30 +134,3 @@ def test_the_background_is_cancelled(launch):
     plain = ask(client, "Hello.")
     with pytest.raises(openai.BadRequestError):
         client.cancel(plain.id)
-
-
-def test_xai_sdk_stored(simulated):
-    client = sdk(simulated)
-    chat = client.chat.create(model="smollm2", store_messages=True, max_tokens=8)
-    chat.append(system("Be kind."))
-    chat.append(user("One."))
-    first = chat.sample()
-    [stored] = client.chat.get_stored_completion(first.id)
-    assert stored.content == first.content and stored.usage.prompt_tokens > 0
-    again = client.chat.create(model="smollm2", previous_response_id=first.id, max_tokens=8)
-    again.append(user("Two."))
-    assert again.sample().usage.prompt_tokens > first.usage.prompt_tokens + 5
-    assert client.chat.delete_stored_completion(first.id) == first.id
-    with pytest.raises(grpc.RpcError) as error:
-        client.chat.get_stored_completion(first.id)
-    assert error.value.code() == grpc.StatusCode.NOT_FOUND
-    with pytest.raises(grpc.RpcError) as error:
-        again.sample()
-    assert error.value.code() == grpc.StatusCode.NOT_FOUND
-
-
-def test_xai_sdk_deferred(simulated):
-    chat = sdk(simulated).chat.create(model="smollm2", max_tokens=8)
-    chat.append(user("Hello."))
-    answer = chat.defer()
-    assert answer.content and answer.usage.completion_tokens == 8

@@ -8,6 +8,7 @@ import time
 
 import grpc
 import httpx
+import pydantic
 import pytest
 import xai_sdk
 from conftest import body
@@ -412,3 +413,76 @@ def test_real_model(server, run):
         assert "Paris" in each.content
         assert each.finish_reason in ("REASON_STOP", "REASON_MAX_LEN")
         assert 0 < each.usage.completion_tokens <= 40
+
+
+class Place(pydantic.BaseModel):
+    country: str = pydantic.Field(pattern="^[A-Z][a-z]{1,20}$")
+    letters: int = pydantic.Field(ge=1, le=40)
+
+
+def test_parse(server, run):
+    async def script(client):
+        question = chat(client, "Where is Paris?", max_tokens=60)
+        return await value(question.parse(Place))
+
+    response, place = run(server, script)
+    assert isinstance(place, Place) and response.finish_reason == "REASON_STOP"
+    assert Place.model_validate_json(response.content) == place
+
+
+def test_stored(simulated, run):
+    async def script(client):
+        first = chat(client, "One.", store_messages=True, max_tokens=8)
+        answer = await value(first.sample())
+        [stored] = await value(client.chat.get_stored_completion(answer.id))
+        assert stored.content == answer.content and stored.usage.prompt_tokens > 0
+        again = chat(client, "Two.", previous_response_id=answer.id, max_tokens=8)
+        assert (await value(again.sample())).usage.prompt_tokens > answer.usage.prompt_tokens + 5
+        assert await value(client.chat.delete_stored_completion(answer.id)) == answer.id
+        for gone in (lambda: client.chat.get_stored_completion(answer.id), again.sample):
+            with pytest.raises(grpc.RpcError) as error:
+                await value(gone())
+            assert error.value.code() == grpc.StatusCode.NOT_FOUND
+
+    run(simulated, script)
+
+
+def test_deferred(simulated, run):
+    async def script(client):
+        return await value(chat(client, "Hello.", max_tokens=8).defer())
+
+    answer = run(simulated, script)
+    assert answer.content and answer.usage.completion_tokens == 8
+
+
+def test_batches(simulated, run):
+    async def script(client):
+        batches = client.batch
+        batch = await value(batches.create(batch_name="by the sdk"))
+        chats = [chat(client, f"Request {index}.", max_tokens=6, batch_request_id=f"sdk-{index}")
+                 for index in range(4)]
+        await value(batches.add(batch_id=batch.batch_id, batch_requests=chats))
+        end = time.monotonic() + 60
+        while (state := (await value(batches.get(batch_id=batch.batch_id))).state).num_pending:
+            assert time.monotonic() < end, state
+            await asyncio.sleep(0.05)
+        assert state.num_success == 4
+        page = await value(batches.list_batch_results(batch_id=batch.batch_id, limit=3))
+        assert [one.batch_request_id for one in page.results] == ["sdk-0", "sdk-1", "sdk-2"]
+        rest = await value(batches.list_batch_results(
+            batch_id=batch.batch_id, limit=3, pagination_token=page.pagination_token))
+        assert len(rest.results) == 1 and rest.pagination_token is None
+        results = [*page.results, *rest.results]
+        assert all(one.is_success and one.response.content for one in results)
+        # One storage, two faces.
+        over_rest = httpx.get(f"{simulated.url}/v1/batches/{batch.batch_id}/results").json()
+        assert [one["batch_result"]["response"]["chat_get_completion"]["choices"][0]["message"]
+                ["content"] for one in over_rest["results"]] == [
+                    one.response.content for one in results]
+        listed = await value(batches.list_batch_requests(batch_id=batch.batch_id))
+        assert len(listed.batch_request_metadata) == 4
+        everything = (await value(batches.list(limit=100))).batches
+        assert batch.batch_id in [one.batch_id for one in everything]
+        assert (await value(batches.cancel(batch_id=batch.batch_id))).state.num_success == 4
+
+    run(simulated, script)
