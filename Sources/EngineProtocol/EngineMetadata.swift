@@ -13,6 +13,7 @@ package import InferenceTypes
 /// | `switchyard-seed` | the 64-bit seed, decimal; the message carries a fold of it |
 /// | `switchyard-prefix-salt` | the salt of its KV blocks' hashes in `SubscribeKvEvents`, decimal |
 /// | `switchyard-attempt` | 0 for the first worker that gets the request, then 1, 2, … |
+/// | `switchyard-progress` | `1`: chunks without tokens tell how far the prefill is, see below |
 /// | `traceparent`, `tracestate` | W3C Trace Context |
 ///
 /// Tier, tenant, position, seed and salt are fields of `GenerationRequest`; the rest is here.
@@ -24,14 +25,19 @@ package struct EngineMetadata: Sendable, Hashable {
     package var deadlineMilliseconds: Int64?
     /// Tells late output of a superseded attempt from the current one's, in logs and journals.
     package var attempt: Int
+    /// The caller takes chunks without tokens before the first token: their `cached_tokens` says how
+    /// many of the prompt's tokens are computed so far. Engines that do not know it send none.
+    package var wantsProgress: Bool
     /// The caller's span.
     package var trace: TraceContext?
 
     package init(
-        deadlineMilliseconds: Int64? = nil, attempt: Int = 0, trace: TraceContext? = nil
+        deadlineMilliseconds: Int64? = nil, attempt: Int = 0, wantsProgress: Bool = false,
+        trace: TraceContext? = nil
     ) {
         self.deadlineMilliseconds = deadlineMilliseconds
         self.attempt = attempt
+        self.wantsProgress = wantsProgress
         self.trace = trace
     }
 }
@@ -44,6 +50,7 @@ enum EngineMetadataKey {
     static let seed = "switchyard-seed"
     static let prefixSalt = "switchyard-prefix-salt"
     static let attempt = "switchyard-attempt"
+    static let progress = "switchyard-progress"
     static let traceParent = "traceparent"
     static let traceState = "tracestate"
     /// A trailer: why a choice ended where the protocol has one word for several reasons.
@@ -70,6 +77,7 @@ extension EngineMetadata {
             metadata.append(EngineMetadataKey.prefixSalt, String(salt))
         }
         if attempt > 0 { metadata.append(EngineMetadataKey.attempt, String(attempt)) }
+        if wantsProgress { metadata.append(EngineMetadataKey.progress, "1") }
         if let trace {
             metadata.append(EngineMetadataKey.traceParent, trace.traceparent)
             if !trace.state.isEmpty { metadata.append(EngineMetadataKey.traceState, trace.state) }
@@ -107,6 +115,7 @@ extension EngineMetadata {
         if let value = try number(fields, EngineMetadataKey.attempt) {
             metadata.attempt = Int(clamping: value)
         }
+        metadata.wantsProgress = fields[EngineMetadataKey.progress] == "1"
         // A malformed one is ignored, as the standard wants.
         metadata.trace = TraceContext(
             traceparent: fields.fields.values(named: EngineMetadataKey.traceParent),

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import time
 
 import httpx
@@ -106,3 +107,20 @@ def test_a_closed_http1_connection_frees_its_slot(server):
                 if line.startswith("data: "):
                     break
     server.wait_idle(limit=10)
+
+
+def test_comments_tell_how_far_the_prompt_is(launch):
+    server = launch("--model-name", "smollm2", "--keepalive-interval", "1",
+                    "--slots", "1").wait_ready()
+    request = body("Once upon a time. " * 300, max_tokens=4, stream=True,
+                   stream_options={"include_usage": True})
+    with httpx.stream("POST", f"{server.url}/v1/chat/completions", json=request,
+                      timeout=120) as answer:
+        text = "".join(answer.iter_text())
+    before = text.partition("data: ")[0]
+    told = [tuple(map(int, pair))
+            for pair in re.findall(r"^: prefill (\d+)/(\d+)$", before, re.M)]
+    assert '"prompt_tokens"' in text, text[:2000]
+    [total] = set(re.findall(r'"prompt_tokens":(\d+)', text))
+    assert len(told) > 1 and told == sorted(told)
+    assert all(0 < computed < of == int(total) for computed, of in told)

@@ -1,3 +1,4 @@
+import Admission
 import GRPC
 import InferenceAPI
 
@@ -26,8 +27,10 @@ extension APIError {
 }
 
 extension GRPCServerCall {
-    /// Ends the call with an error of the API's.
-    func finish(_ error: APIError) {
-        finish(error.grpcStatus, trailers: error.grpcTrailers)
+    /// Ends the call with an error of the API's. Who is over a limit is told where they stand.
+    func finish(_ error: APIError, _ standing: RateStanding = .unlimited) {
+        var trailers = error.grpcTrailers
+        if error.kind.status.grpc == .resourceExhausted { trailers.append(standing) }
+        finish(error.grpcStatus, trailers: trailers)
     }
 }

@@ -187,10 +187,11 @@ extension GRPCExchange: GenerationReceiver {
     func tick(now: Instant) {}
 
     func ended(_ end: GenerationEnd) {
+        let standing = generation?.standing ?? .unlimited
         generation = nil
         switch end {
         case .finished(let usage): keepAndFinish(usage)
-        case .failed(let error): call.finish(error)
+        case .failed(let error): call.finish(error, standing)
         case .accepted:
             call.send(message: acceptance)
             call.finish()

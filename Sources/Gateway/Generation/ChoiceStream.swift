@@ -26,6 +26,8 @@ final class ChoiceStream: TicketHolder, EngineStreamReceiver {
     private var failover: ChoiceFailover
     /// Set while `failover` is running, but for the moment in which the call begins.
     private var call: EngineCall?
+    /// The worker in hand tells how far the prefill is, by messages without tokens.
+    private var hearsProgress = false
     /// Whether the worker in hand has sent anything; it is told to the dispatcher once.
     private var hasAnswered = false
     /// What the client is told if there is no other worker to go on with.
@@ -89,11 +91,14 @@ final class ChoiceStream: TicketHolder, EngineStreamReceiver {
         acceptedBefore = accepted.count
         wasPaused = false
         hasAnswered = false
+        hearsProgress = link.isOurs && accepted.isEmpty && generation.wantsProgress
         generation.choiceStarted(
             index, attempt: start.attempt, on: worker, address: link.endpoint.text)
         do {
             call = try engine.generate(
-                request, metadata: generation.metadata(choice: index, attempt: start.attempt),
+                request,
+                metadata: generation.metadata(
+                    choice: index, attempt: start.attempt, wantsProgress: hearsProgress),
                 receiver: self)
         } catch {
             lost(error)
@@ -138,7 +143,14 @@ final class ChoiceStream: TicketHolder, EngineStreamReceiver {
     // MARK: Worker
 
     func received(_ tokens: EngineTokens) {
-        guard let generation, failover.received(tokens: tokens.tokens.count) else { return }
+        guard let generation else { return }
+        if hearsProgress, tokens.tokens.isEmpty {
+            // Nothing that was achieved: a worker that dies now has brought the choice no further.
+            generation.choiceProgressed(
+                .prefill(computed: tokens.cachedTokens, total: tokens.promptTokens))
+            return takeMore(generation)
+        }
+        guard failover.received(tokens: tokens.tokens.count) else { return }
         answered(cachedTokens: tokens.cachedTokens, generation)
         // Cached tokens are told by the first worker: a later one caches what was computed before.
         if accepted.isEmpty { usage.cachedTokens = tokens.cachedTokens }

@@ -1,3 +1,4 @@
+import Admission
 import EngineProtocol
 import Foundation
 import HTTPTransport
@@ -53,6 +54,10 @@ final class Generation: ConnectionWork {
     /// Nil where nobody traces.
     private let trace: RequestTrace?
     private var answerID: String?
+    /// Where the caller stands with its limits, as the dispatcher said last.
+    private(set) var standing = RateStanding.unlimited
+    /// Until the first token.
+    private(set) var progress = AnswerProgress.unknown
 
     init(_ context: GenerationContext, receiver: any GenerationReceiver, on loop: ConnectionLoop) {
         self.context = context
@@ -205,6 +210,8 @@ final class Generation: ConnectionWork {
 
     // MARK: What choices ask
 
+    /// Somebody is told how far it is.
+    var wantsProgress: Bool { prepared?.request.isStreaming ?? false }
     var wantsLogprobs: Bool { prepared?.sampling.topLogprobs != nil }
     var isWritable: Bool { receiver?.isWritable ?? false }
 
@@ -257,10 +264,10 @@ final class Generation: ConnectionWork {
             ? .contextFull : nil
     }
 
-    func metadata(choice: Int, attempt: Int) -> EngineMetadata {
+    func metadata(choice: Int, attempt: Int, wantsProgress: Bool) -> EngineMetadata {
         let left = context.deadline.map { max(1, $0.nanoseconds(since: core.clock()) / 1_000_000) }
         return EngineMetadata(
-            deadlineMilliseconds: left, attempt: attempt,
+            deadlineMilliseconds: left, attempt: attempt, wantsProgress: wantsProgress,
             trace: trace?.context(ofChoice: choice))
     }
 
@@ -271,8 +278,20 @@ final class Generation: ConnectionWork {
         let now = core.clock()
         trace?.attemptBegan(choice, attempt: attempt, worker: worker, address: address, at: now)
         if started == nil { started = now }
+        progress = .unknown
         workers.append(worker.number)
         core.metrics.queueTime.observe(now.nanoseconds(since: submitted))
+    }
+
+    /// A choice was let in, or refused by a limit.
+    func choiceStands(_ standing: RateStanding) {
+        self.standing = standing
+    }
+
+    /// A choice without a token waits, or its prompt is being computed. Several choices: the last
+    /// that was heard of.
+    func choiceProgressed(_ progress: AnswerProgress) {
+        if firstToken == nil { self.progress = progress }
     }
 
     /// A choice's worker has sent its first token.
@@ -364,6 +383,7 @@ final class Generation: ConnectionWork {
             core.metrics.interTokenLatency.observe(now.nanoseconds(since: lastToken))
         } else {
             firstToken = now
+            progress = .unknown
             core.metrics.timeToFirstToken.observe(now.nanoseconds(since: context.arrival))
         }
         lastToken = now

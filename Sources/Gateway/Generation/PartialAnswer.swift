@@ -69,8 +69,8 @@ struct PartialAnswer {
         encoder?.fail(error, into: &buffer)
     }
 
-    func writeKeepalive(into buffer: inout ByteBuffer) {
-        encoder?.keepalive(into: &buffer)
+    func writeKeepalive(_ progress: AnswerProgress, into buffer: inout ByteBuffer) {
+        encoder?.keepalive(progress, into: &buffer)
     }
 
     private mutating func begin(_ usage: Usage, into buffer: inout ByteBuffer) {

@@ -9,13 +9,14 @@ enum Answer {
     /// Compressed when `request` says that its client likes that, and it pays.
     static func send(
         _ body: ByteBuffer, status: Int = 200, type: String, requestID: String? = nil,
-        face: any RESTFace = ChatFace(),
+        face: any RESTFace = ChatFace(), fields: HTTPFields = [:],
         for request: HTTPRequestHead? = nil, to stream: HTTPServerStream
     ) {
         var head = HTTPResponseHead(
             status: status,
             fields: ["content-type": type, "content-length": String(body.readableBytes)])
         addRequestID(requestID, face, to: &head.fields)
+        for field in fields { head.fields.append(field.name, field.value) }
         var body = body
         if let request {
             body = ResponseCompression().encode(body, head: &head, for: request)
@@ -26,12 +27,13 @@ enum Answer {
 
     static func send(
         _ error: APIError, requestID: String? = nil, face: any RESTFace = ChatFace(),
-        to stream: HTTPServerStream
+        fields more: HTTPFields = [:], to stream: HTTPServerStream
     ) {
         var body = ByteBuffer()
         face.write(error, requestID: requestID ?? "", into: &body)
         var fields = HTTPFields()
         for (name, value) in error.httpFields { fields.append(name, value) }
+        for field in more { fields.append(field.name, field.value) }
         fields.append("content-length", String(body.readableBytes))
         addRequestID(requestID, face, to: &fields)
         stream.send(
@@ -41,13 +43,15 @@ enum Answer {
 
     /// Of an answer that is a stream of events (HTML standard §9.2).
     static func sendStreamHead(
-        requestID: String, face: any RESTFace, to stream: HTTPServerStream
+        requestID: String, face: any RESTFace, fields more: HTTPFields = [:],
+        to stream: HTTPServerStream
     ) {
         var fields: HTTPFields = [
             "content-type": "text/event-stream", "cache-control": "no-cache",
             "x-accel-buffering": "no",
         ]
         addRequestID(requestID, face, to: &fields)
+        for field in more { fields.append(field.name, field.value) }
         stream.send(HTTPResponseHead(status: 200, fields: fields), end: false)
     }
 

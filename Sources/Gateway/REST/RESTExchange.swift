@@ -1,3 +1,4 @@
+import Admission
 import HTTPTransport
 import InferenceAPI
 import InferenceTypes
@@ -35,6 +36,8 @@ final class RESTExchange: HTTPServerStreamReceiver {
     /// Set when the client asked that its stream go on without it.
     private var detachable: DetachableStream?
     private var streamID = ""
+    /// Where the caller stands with its limits; of the generation when that has ended.
+    private var standing = RateStanding.unlimited
     private var sentHead = false
     private var isOpen = true
     private var lastSent: Instant
@@ -103,7 +106,9 @@ final class RESTExchange: HTTPServerStreamReceiver {
     private func sendHeadIfNeeded() {
         guard !sentHead else { return }
         sentHead = true
-        Answer.sendStreamHead(requestID: requestID, face: face, to: stream)
+        if let generation { standing = generation.standing }
+        Answer.sendStreamHead(
+            requestID: requestID, face: face, fields: standing.fields, to: stream)
     }
 
     /// Before the first event: from here on the client has a number to come back with. False when
@@ -149,13 +154,15 @@ final class RESTExchange: HTTPServerStreamReceiver {
 
     private func send(whole body: ByteBuffer) {
         Answer.send(
-            body, type: Answer.json, requestID: requestID, face: face, for: head, to: stream)
+            body, type: Answer.json, requestID: requestID, face: face, fields: standing.fields,
+            for: head, to: stream)
     }
 
     private func fail(_ error: APIError) {
         guard sentHead else {
             guard isOpen else { return }
-            return Answer.send(error, requestID: requestID, face: face, to: stream)
+            return Answer.send(
+                error, requestID: requestID, face: face, fields: standing.fields, to: stream)
         }
         // Under a 200 already: an error event, and no good end.
         sendEvents(end: true) { answer?.write(error, into: &$0) }
@@ -242,13 +249,14 @@ extension RESTExchange: GenerationReceiver {
         let interval = Int64(generation.limits.keepaliveIntervalMilliseconds) * 1_000_000
         guard interval > 0, now.nanoseconds(since: lastSent) >= interval else { return }
         var comment = ByteBuffer()
-        answer.writeKeepalive(into: &comment)
+        answer.writeKeepalive(generation.progress, into: &comment)
         sendHeadIfNeeded()
         lastSent = now
         stream.send(comment, end: false)
     }
 
     func ended(_ end: GenerationEnd) {
+        if let generation { standing = generation.standing }
         generation = nil
         switch end {
         case .finished(let usage): keepAndFinish(usage)

@@ -174,11 +174,11 @@ private struct LegacyCompleteEncoder: AnswerEncoder {
         error.writeAnthropicEvent(into: &buffer)
     }
 
-    func keepalive(into buffer: inout ByteBuffer) {
+    func keepalive(_ progress: AnswerProgress, into buffer: inout ByteBuffer) {
         if hasBegun {
             buffer.writeStaticString("event: ping\ndata: {\"type\":\"ping\"}\n\n")
         } else {
-            buffer.writeStaticString(": keepalive\n")
+            buffer.writeComment(progress)
         }
     }
 

@@ -83,11 +83,11 @@ struct MessagesStreamEncoder: AnswerEncoder {
     }
 
     /// A ping may stand anywhere behind the first event; before it, a comment.
-    func keepalive(into buffer: inout ByteBuffer) {
+    func keepalive(_ progress: AnswerProgress, into buffer: inout ByteBuffer) {
         if hasBegun {
             Self.writeEvent("ping", into: &buffer) { _ in }
         } else {
-            buffer.writeStaticString(": keepalive\n")
+            buffer.writeComment(progress)
         }
     }
 

@@ -82,13 +82,12 @@ package protocol AnswerEncoder {
     /// The end of an answer that failed under way; never looks like a good end (trap 15).
     mutating func fail(_ error: APIError, into buffer: inout ByteBuffer)
     /// Bytes that keep proxies from giving up on a silent stream (trap 14); also before `begin`.
-    func keepalive(into buffer: inout ByteBuffer)
+    /// Where there is room for words they tell how far the request is.
+    func keepalive(_ progress: AnswerProgress, into buffer: inout ByteBuffer)
 }
 
 extension AnswerEncoder {
-    /// A comment, which every reader of server-sent events ignores. No empty line follows it: once
-    /// events have ids, openai-python takes one for an event, of which it cannot read the data.
-    package func keepalive(into buffer: inout ByteBuffer) {
-        buffer.writeStaticString(": keepalive\n")
+    package func keepalive(_ progress: AnswerProgress, into buffer: inout ByteBuffer) {
+        buffer.writeComment(progress)
     }
 }

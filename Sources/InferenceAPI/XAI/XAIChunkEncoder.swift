@@ -87,7 +87,7 @@ struct XAIChunkEncoder: AnswerEncoder {
     mutating func fail(_ error: APIError, into buffer: inout ByteBuffer) {}
 
     /// HTTP/2 has its own.
-    func keepalive(into buffer: inout ByteBuffer) {}
+    func keepalive(_ progress: AnswerProgress, into buffer: inout ByteBuffer) {}
 
     private static func bytes(_ message: some Message) -> [UInt8] {
         var buffer = ByteBuffer()

@@ -109,7 +109,7 @@ private struct XAISampleEncoder: AnswerEncoder {
 
     func end(_ usage: Usage, into buffer: inout ByteBuffer) {}
     func fail(_ error: APIError, into buffer: inout ByteBuffer) {}
-    func keepalive(into buffer: inout ByteBuffer) {}
+    func keepalive(_ progress: AnswerProgress, into buffer: inout ByteBuffer) {}
 
     private func write(
         _ index: Int, _ usage: Usage, into buffer: inout ByteBuffer,

@@ -76,6 +76,7 @@ final class CallTable {
         let record = GenerateCall(
             requestID: id, call: call,
             promptTokens: request.generation.prompt.count - request.generation.resumedTokens,
+            wantsProgress: request.streams && request.metadata.wantsProgress,
             choices: request.choices, stops: stops,
             minTokens: request.generation.sampling.minTokens, pieces: pieces)
         lastCall += 1
@@ -162,7 +163,8 @@ final class CallTable {
                 if contains(key) { slots[key.slot].cachedTokens = cachedTokens }
             case .finished(let finished): finish(finished, at: output.instant)
             case .failed(let key, let failure): fail(key, failure)
-            case .prefilled, .preempted: break
+            case .prefilled(let key, let positions): tellProgress(key, positions.upperBound)
+            case .preempted: break
             }
         }
         observeGaps()
@@ -182,6 +184,18 @@ final class CallTable {
         if let stop = record.stopString(after: token.token, choice: slots[key.slot].choice) {
             end(key, of: record, at: stop)
         }
+    }
+
+    /// How far a prompt is, to a client that asked, reads, and has no token yet.
+    private func tellProgress(_ key: SequenceKey, _ computed: Int) {
+        guard contains(key), let record = slots[key.slot].call, record.wantsProgress,
+            slots[key.slot].sentTokens == 0, computed < record.promptTokens,
+            record.call.isWritable
+        else { return }
+        record.call.send(
+            EngineTokens(
+                tokens: [], promptTokens: record.promptTokens, cachedTokens: computed,
+                index: slots[key.slot].choice))
     }
 
     /// A stop string ends a choice; the engine does not know of it.

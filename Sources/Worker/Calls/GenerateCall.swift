@@ -12,6 +12,8 @@ final class GenerateCall {
     var sequences: [SequenceKey?] = []
     /// As the client counts them: without resumed tokens.
     let promptTokens: Int
+    /// The client wants to know how far the prefill is.
+    let wantsProgress: Bool
     var unfinished: Int
     /// Finds stop strings, `[choice]`; empty where there are none to find.
     private var texts: [TextAssembler] = []
@@ -22,10 +24,11 @@ final class GenerateCall {
     var isPaused = false
 
     init(
-        requestID: String, call: EngineServerCall, promptTokens: Int, choices: Int,
-        stops: StopStrings, minTokens: Int, pieces: PieceTable?
+        requestID: String, call: EngineServerCall, promptTokens: Int, wantsProgress: Bool,
+        choices: Int, stops: StopStrings, minTokens: Int, pieces: PieceTable?
     ) {
         self.requestID = requestID
+        self.wantsProgress = wantsProgress
         self.stops = stops
         if let pieces, !stops.strings.isEmpty {
             texts = Array(

@@ -160,7 +160,7 @@ import Testing
             encoder.begin(Sample.usage, into: &buffer)
             encoder.write(
                 .text(" Hi", logprobs: nil), choice: 0, usage: Sample.usage, into: &buffer)
-            encoder.keepalive(into: &buffer)
+            encoder.keepalive(.unknown, into: &buffer)
             encoder.finish(.maxTokens, choice: 0, usage: Sample.usage, into: &buffer)
             encoder.end(Sample.usage, into: &buffer)
         }

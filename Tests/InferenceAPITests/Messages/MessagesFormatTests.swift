@@ -20,9 +20,9 @@ import Testing
         (first.completionTokens, first.reasoningTokens) = (0, 0)
         let text = written { buffer in
             var encoder = format.encoder(SampleAnswer.head("msg_1"))
-            encoder.keepalive(into: &buffer)
+            encoder.keepalive(.unknown, into: &buffer)
             encoder.begin(first, into: &buffer)
-            encoder.keepalive(into: &buffer)
+            encoder.keepalive(.unknown, into: &buffer)
             for piece in SampleAnswer.pieces {
                 encoder.write(piece, choice: 0, usage: Sample.usage, into: &buffer)
             }

@@ -67,7 +67,7 @@ import Testing
         let format = try format()
         let text = written { buffer in
             var encoder = format.encoder(SampleAnswer.head("resp_1"))
-            encoder.keepalive(into: &buffer)
+            encoder.keepalive(.unknown, into: &buffer)
             encoder.fail(APIError(.noWorker, "No worker."), into: &buffer)
         }
         #expect(text.hasPrefix(": keepalive\nevent: error\ndata: {\"type\":\"error\""))

@@ -122,7 +122,7 @@ import XAIProto
     @Test func failuresAndKeepalivesAreTheTransports() {
         var encoder = XAIFormat(settings: .init()).encoder(Self.head)
         var buffer = ByteBuffer()
-        encoder.keepalive(into: &buffer)
+        encoder.keepalive(.unknown, into: &buffer)
         encoder.fail(APIError(.workerLost, "gone"), into: &buffer)
         #expect(buffer.readableBytes == 0)
     }
