@@ -52,7 +52,7 @@ package final class Gateway: Sendable {
         }
         let serving = ServingBox(
             ServingState(
-                configuration: configuration, keys: nil,
+                configuration: configuration, tenants: TenantDirectory(),
                 catalogue: Catalogue(models: [], splits: [], pools: [:])))
         let durable = try configuration.stateDirectory.map { directory in
             try DurableState(directory: directory, configuration)

@@ -98,7 +98,7 @@ extension GatewayService {
         _ request: Request,
         _ operation: @escaping @Sendable (BatchOperations) throws(APIError) -> ByteBuffer
     ) throws(APIError) -> any HTTPServerStreamReceiver {
-        let owner = Owner(key: request.tenant)
+        let owner = request.principal.owner
         let limit = core.serving.current.configuration.limits.bodyLimitBytes
         return try lookUp(request) { storage throws(APIError) in
             let batches = BatchOperations(
@@ -114,7 +114,7 @@ extension GatewayService {
             @escaping @Sendable (ByteBuffer, BatchOperations) throws(APIError) -> ByteBuffer
     ) throws(APIError) -> any HTTPServerStreamReceiver {
         let access = try keptState()
-        let owner = Owner(key: request.tenant)
+        let owner = request.principal.owner
         let limit = core.serving.current.configuration.limits.bodyLimitBytes
         return try answer(request) { body, eventLoop in
             access.perform(on: eventLoop) { storage throws(APIError) in

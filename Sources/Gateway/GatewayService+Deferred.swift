@@ -28,7 +28,7 @@ extension GatewayService {
     func deferredCompletion(
         _ request: Request, id: String
     ) throws(APIError) -> any HTTPServerStreamReceiver {
-        let owner = Owner(key: request.tenant)
+        let owner = request.principal.owner
         return try lookUp(request) { storage throws(APIError) in
             var reply = LookupExchange.Reply()
             guard let answer = try DeferredAnswer.find(id, of: owner, in: storage) else {

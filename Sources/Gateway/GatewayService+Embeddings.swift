@@ -10,7 +10,7 @@ extension GatewayService {
         return EmbeddingsExchange(
             request.head, request.stream,
             context: try GenerationContext(
-                request.head, requestID: request.id, tenant: request.tenant,
+                request.head, requestID: request.id, principal: request.principal,
                 arrival: core.clock()),
             on: connectionLoop(of: request.stream))
     }

@@ -11,7 +11,7 @@ extension GatewayService {
     }
 
     func files(_ request: Request) throws(APIError) -> any HTTPServerStreamReceiver {
-        let owner = Owner(key: request.tenant)
+        let owner = request.principal.owner
         let page = try PageRequest(request.head.path)
         let after = Query(of: request.head.path)["after"]
         return try lookUp(request) { storage throws(APIError) in
@@ -29,7 +29,7 @@ extension GatewayService {
     }
 
     func file(_ request: Request, id: String) throws(APIError) -> any HTTPServerStreamReceiver {
-        let owner = Owner(key: request.tenant)
+        let owner = request.principal.owner
         return try lookUp(request) { storage throws(APIError) in
             let file = try kept("file") { () throws(StorageError) in
                 try storage.file(id, of: owner)
@@ -43,7 +43,7 @@ extension GatewayService {
     func deleteFile(
         _ request: Request, id: String
     ) throws(APIError) -> any HTTPServerStreamReceiver {
-        let owner = Owner(key: request.tenant)
+        let owner = request.principal.owner
         return try lookUp(request) { storage throws(APIError) in
             try kept("file") { () throws(StorageError) in
                 // Uploads that have not ended are nobody's to see.

@@ -26,10 +26,7 @@ extension GatewayService {
     private func describeKey(
         of request: Request, _ state: ServingState
     ) throws(APIError) -> APIKeyDescription {
-        guard state.keys != nil else { return state.describe(key: nil) }
-        let fields = request.head.fields
-        return state.describe(
-            key: try RequestHeaders.key(
-                authorization: fields["authorization"], apiKey: fields["x-api-key"]))
+        state.tenants.describe(
+            request.principal, key: try RequestHeaders.key(of: request.head.fields))
     }
 }

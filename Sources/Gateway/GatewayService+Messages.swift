@@ -18,7 +18,7 @@ extension GatewayService {
         let face = MessagesFace(isCounting: true)
         let connectionLoop = connectionLoop(of: request.stream)
         let caller = ChatCaller(
-            tenant: request.tenant,
+            principal: request.principal,
             conversation: RequestHeaders.conversationID(in: request.head))
         let preparation = core.preparation
         let limit = core.serving.current.configuration.limits.preparationLimit

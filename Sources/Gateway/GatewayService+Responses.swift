@@ -8,7 +8,7 @@ extension GatewayService {
     func storedResponse(
         _ request: Request, id: String
     ) throws(APIError) -> any HTTPServerStreamReceiver {
-        let owner = Owner(key: request.tenant)
+        let owner = request.principal.owner
         return try lookUp(request) { storage throws(APIError) in
             LookupExchange.Reply(body: try Self.response(id, of: owner, in: storage))
         }
@@ -17,7 +17,7 @@ extension GatewayService {
     func deleteResponse(
         _ request: Request, id: String
     ) throws(APIError) -> any HTTPServerStreamReceiver {
-        let owner = Owner(key: request.tenant)
+        let owner = request.principal.owner
         let access = try keptState()
         return try lookUp(request) { storage throws(APIError) in
             // One in the background that has not ended never will.
@@ -42,7 +42,7 @@ extension GatewayService {
     func responseInputItems(
         _ request: Request, id: String
     ) throws(APIError) -> any HTTPServerStreamReceiver {
-        let owner = Owner(key: request.tenant)
+        let owner = request.principal.owner
         let page = try ResponsesItemPage(Query(of: request.head.path))
         return try lookUp(request) { storage throws(APIError) in
             let body: [UInt8]
@@ -62,7 +62,7 @@ extension GatewayService {
     func cancelResponse(
         _ request: Request, id: String
     ) throws(APIError) -> any HTTPServerStreamReceiver {
-        let owner = Owner(key: request.tenant)
+        let owner = request.principal.owner
         let access = try keptState()
         return try lookUp(request) { storage throws(APIError) in
             do throws(StorageError) {

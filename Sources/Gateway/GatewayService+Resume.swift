@@ -37,7 +37,7 @@ extension GatewayService {
     func resume(
         _ request: Request, _ face: any RESTFace, stream: String, after: Int
     ) throws(APIError) -> ResumedExchange {
-        guard let place = core.resumable.find(stream, tenant: request.tenant) else {
+        guard let place = core.resumable.find(stream, of: request.principal.owner) else {
             throw APIError.streamGone
         }
         return ResumedExchange(

@@ -48,7 +48,8 @@ struct GatewayService: HTTPService {
             return DiscardingReceiver(stream: stream)
         }
         let request = Request(
-            head: head, stream: stream, id: requestID, tenant: try authorize(head))
+            head: head, stream: stream, id: requestID,
+            principal: try core.authorize(head.fields))
         switch endpoint.operation {
         case .chatCompletions: return try generate(request, ChatFace())
         case .responses: return try generate(request, ResponsesFace())
@@ -89,8 +90,7 @@ struct GatewayService: HTTPService {
         let head: HTTPRequestHead
         let stream: HTTPServerStream
         let id: String
-        /// The key's name; nil where none is asked for.
-        let tenant: String?
+        let principal: Principal
     }
 
     /// A request that a model answers.
@@ -105,7 +105,7 @@ struct GatewayService: HTTPService {
         return RESTExchange(
             request.head, request.stream, face: face,
             context: try GenerationContext(
-                request.head, requestID: request.id, tenant: request.tenant,
+                request.head, requestID: request.id, principal: request.principal,
                 arrival: core.clock()),
             on: connectionLoop(of: request.stream))
     }
@@ -134,11 +134,6 @@ struct GatewayService: HTTPService {
         throw core.status.isDraining
             ? APIError.shuttingDown
             : APIError(.noWorker, "No worker is ready.")
-    }
-
-    /// The name of the key, for logs; nil where none is asked for.
-    private func authorize(_ head: HTTPRequestHead) throws(APIError) -> String? {
-        try core.authorize(head.fields)
     }
 
     func connectionLoop(of stream: HTTPServerStream) -> ConnectionLoop {

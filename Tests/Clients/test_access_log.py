@@ -51,6 +51,8 @@ def test_a_finished_request(served):
     assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d\d\dZ", record["time"])
     assert record["trace_id"] == trace
     assert (record["key"], record["tier"], record["model"]) == ("alice", "default", "smollm2")
+    assert (record["tenant"], record["key_prefix"], record["tier_asked"]) == (
+        "default", None, None)
     assert (record["stream"], record["n"], record["status"], record["error"]) == (
         False, 2, 200, None)
     assert record["tokens_in"] == usage["prompt_tokens"]

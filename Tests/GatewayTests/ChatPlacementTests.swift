@@ -11,7 +11,8 @@ import Testing
     private let prompt = (0..<200).map { TokenID($0) }
 
     private func request(
-        tenant: String? = nil, header: String? = nil, key: String? = nil, maxTokens: Int? = nil,
+        tenant: String = "default", header: String? = nil, key: String? = nil,
+        maxTokens: Int? = nil,
         model: String = "m"
     ) -> PlacementRequest {
         var chat = ChatRequest(model: model, messages: [])
@@ -19,7 +20,8 @@ import Testing
         chat.sampling.maxTokens = maxTokens
         return placement.request(
             chat, prompt: prompt, model: model, contextTokens: 4_096,
-            caller: ChatCaller(tenant: tenant, conversation: header))
+            caller: ChatCaller(
+                principal: Principal(tenantID: tenant), conversation: header))
     }
 
     @Test func equalPromptsOfOneTenantAreEqual() {

@@ -38,8 +38,8 @@ struct Folder {
     }
 }
 
-let owner = Owner(key: "alice")
-let other = Owner(key: "bob")
+let owner = Owner(application: "alice", keyID: "key-1")
+let other = Owner(application: "bob")
 let failure = JobOutcome(succeeded: false, result: Array("late".utf8))
 let success = JobOutcome(succeeded: true, result: Array("yes".utf8))
 
@@ -57,7 +57,7 @@ func job(_ id: String, _ owner: Owner = owner) -> NewJob {
         #expect(try storage.job("a", of: owner, withBody: true).body == Array("a".utf8))
         #expect(try storage.job("a", of: owner, withBody: false).state == .pending)
         let claimed = try storage.claimJobs(isBatch: false, limit: 5, now: 1_000)
-        #expect(claimed.map(\.id) == ["a"])
+        #expect(claimed.map(\.id) == ["a"] && claimed[0].owner.keyID == "key-1")
         #expect(claimed[0].attempts == 1 && claimed[0].state == .running)
         #expect(try storage.claimJobs(isBatch: false, limit: 5, now: 1_000).isEmpty)
         let sequence = claimed[0].sequence
@@ -91,6 +91,16 @@ func job(_ id: String, _ owner: Owner = owner) -> NewJob {
         #expect(throws: StorageError.notFound) { try storage.deleteJob("a", .deferred, of: other) }
         #expect(try storage.cancel(job: "a", .deferred, of: owner, now: 1))
         #expect(try !storage.cancel(job: "a", .deferred, of: owner, now: 1))
+    }
+
+    @Test func existsForEveryKeyOfItsApplication() throws {
+        let storage = try Folder().open()
+        try storage.accept(job("a"), now: 10)
+        let another = Owner(application: "alice", keyID: "key-2")
+        #expect(try storage.job("a", of: another, withBody: false).owner.keyID == "key-1")
+        #expect(throws: StorageError.notFound) {
+            try storage.job("a", of: Owner(tenant: "t", application: "alice"), withBody: false)
+        }
     }
 
     @Test func jobsOfAnotherKindAreNotThere() throws {

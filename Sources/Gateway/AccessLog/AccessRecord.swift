@@ -10,8 +10,14 @@ struct AccessRecord: Sendable {
     var requestID: String
     /// Of the trace that it belongs to; nil without one.
     var traceID: String?
+    var tenant = ""
     /// The name of the API key; nil where none is asked for.
     var keyName: String?
+    /// The part of the key that is no secret; nil for keys of `--api-key-file`.
+    var keyPrefix: String?
+    /// Nil for a request that names none, and for one that was never understood.
+    var tierAsked: String?
+    /// What was granted.
     var tier: String?
     var model: String?
     var isStream = false
@@ -37,6 +43,13 @@ struct AccessRecord: Sendable {
     var retries = 0
     var resumes = 0
 
+    /// Who asked.
+    mutating func note(_ principal: Principal) {
+        tenant = principal.tenantID
+        keyName = principal.keyName
+        keyPrefix = principal.keyPrefix
+    }
+
     /// One JSON object and a newline.
     func write(into buffer: inout ByteBuffer) {
         buffer.writeStaticString("{\"time\":")
@@ -44,7 +57,10 @@ struct AccessRecord: Sendable {
         buffer.writeStaticString(",\"request_id\":")
         buffer.writeJSONString(requestID)
         write("trace_id", traceID, into: &buffer)
+        write("tenant", tenant, into: &buffer)
         write("key", keyName, into: &buffer)
+        write("key_prefix", keyPrefix, into: &buffer)
+        write("tier_asked", tierAsked, into: &buffer)
         write("tier", tier, into: &buffer)
         write("model", model, into: &buffer)
         buffer.writeString(

@@ -139,7 +139,7 @@ extension BatchDescription {
         func text(_ milliseconds: Int64) -> String { Timestamp.text(Int(milliseconds / 1_000)) }
         self.init(
             id: batch.id, name: batch.name, created: text(batch.createdMilliseconds),
-            expires: text(batch.expiresMilliseconds), keyID: batch.owner.key)
+            expires: text(batch.expiresMilliseconds), keyID: batch.owner.keyID)
         cancelled = batch.cancelledMilliseconds.map(text)
         inputFileID = batch.inputFileID
         pending = batch.counts.pending

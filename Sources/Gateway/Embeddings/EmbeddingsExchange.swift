@@ -188,8 +188,8 @@ final class EmbeddingsExchange: HTTPServerStreamReceiver, ConnectionWork {
             requestID: context.requestID, totalMilliseconds: Double(nanoseconds) / 1e6,
             status: 200)
         record.traceID = trace?.context.traceID.text
-        record.keyName = context.caller.tenant
-        record.tier = prepared == nil ? nil : ServiceTier.standard.name
+        record.note(context.caller.principal)
+        record.tier = prepared.map { _ in context.caller.principal.granted(nil).name }
         record.model = prepared?.pool.model.name
         record.promptTokens = usage.promptTokens
         record.queueMilliseconds = started.map { Double($0.nanoseconds(since: submitted)) / 1e6 }

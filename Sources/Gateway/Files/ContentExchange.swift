@@ -21,7 +21,7 @@ final class ContentExchange: HTTPServerStreamReceiver {
         self.request = request
         self.storage = storage
         self.metrics = metrics
-        let owner = Owner(key: request.tenant)
+        let owner = request.principal.owner
         let bound = NIOLoopBound(self, eventLoop: request.stream.eventLoop)
         storage.perform(on: request.stream.eventLoop) { storage throws(APIError) in
             try kept("file") { () throws(StorageError) in try storage.file(id, of: owner) }

@@ -64,7 +64,7 @@ final class UploadExchange: HTTPServerStreamReceiver {
             self.fileName = String(fileName?.prefix(255) ?? "file")
             let upload = FileUpload(
                 StoredFile(
-                    id: Identifier.file(), owner: Owner(key: request.tenant), name: "",
+                    id: Identifier.file(), owner: request.principal.owner, name: "",
                     purpose: "", createdMilliseconds: now),
                 storage: storage, eventLoop: request.stream.eventLoop)
             let bound = NIOLoopBound(self, eventLoop: request.stream.eventLoop)

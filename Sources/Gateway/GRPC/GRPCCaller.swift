@@ -7,8 +7,7 @@ import NIOCore
 /// Who makes a call whose key is known, and on which loop. On that loop only.
 struct GRPCCaller {
     let requestID: String
-    /// The key's name; nil where none is asked for.
-    let tenant: String?
+    let principal: Principal
     /// The call's headers.
     let fields: HTTPFields
     let connectionLoop: ConnectionLoop
@@ -24,7 +23,7 @@ struct GRPCCaller {
     func generationContext() throws(APIError) -> GenerationContext {
         var context = try GenerationContext(
             HTTPRequestHead(method: "POST", scheme: "", authority: "", path: "", fields: fields),
-            requestID: requestID, tenant: tenant, arrival: core.clock())
+            requestID: requestID, principal: principal, arrival: core.clock())
         context.deadline = deadline
         return context
     }

@@ -23,7 +23,7 @@ final class GRPCExchange: GRPCServerCallReceiver {
     private var request: FaceRequest?
     private var answer: PartialAnswer?
     private let connectionLoop: ConnectionLoop
-    private let owner: Owner
+    private let principal: Principal
     private let isDeferred: Bool
     /// Of a request that is kept with its answer.
     private var keptBody: ByteBuffer?
@@ -39,7 +39,7 @@ final class GRPCExchange: GRPCServerCallReceiver {
         self.face = face
         self.isDeferred = isDeferred
         self.connectionLoop = connectionLoop
-        owner = Owner(key: context.caller.tenant)
+        principal = context.caller.principal
         generation = Generation(context, receiver: self, on: connectionLoop)
     }
 
@@ -85,7 +85,8 @@ final class GRPCExchange: GRPCServerCallReceiver {
             return finish(usage)
         }
         let response = StoredResponse(
-            answer.completion(usage), to: answer.request, body: keptBody, face: face, owner: owner)
+            answer.completion(usage), to: answer.request, body: keptBody, face: face,
+            owner: principal.owner)
         let bound = NIOLoopBound(self, eventLoop: connectionLoop.eventLoop)
         storage.store(response, on: connectionLoop.eventLoop).whenSuccess { result in
             let exchange = bound.value
@@ -111,7 +112,9 @@ final class GRPCExchange: GRPCServerCallReceiver {
                 .failed(APIError(.invalidValue, "Expected 1, but got more.", parameter: "n")))
             return
         }
-        let job = NewJob(.deferred, body, chat, face: face, owner: owner)
+        let job = NewJob(
+            .deferred, body, chat, face: face, owner: principal.owner,
+            tier: principal.granted(chat.serviceTier))
         acceptance = XaiApi_StartDeferredResponse.with { $0.requestID = job.id }.bytes
         let bound = NIOLoopBound(self, eventLoop: connectionLoop.eventLoop)
         storage.accept(job, on: connectionLoop.eventLoop).whenSuccess { result in

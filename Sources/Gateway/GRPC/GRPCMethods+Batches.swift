@@ -156,7 +156,7 @@ extension XaiApi_Batch {
         name = batch.name
         createTime = .init(milliseconds: batch.createdMilliseconds)
         expireTime = .init(milliseconds: batch.expiresMilliseconds)
-        createApiKeyID = batch.owner.key
+        createApiKeyID = batch.owner.keyID
         if let cancelled = batch.cancelledMilliseconds {
             cancelTime = .init(milliseconds: cancelled)
         }

@@ -33,13 +33,9 @@ extension GRPCMethods {
             throw .modelNotFound(request.name)
         }
         add("Auth/get_api_key_info") { (_: Empty, caller) throws(APIError) in
-            let state = caller.core.serving.current
-            guard state.keys != nil else { return XaiApi_ApiKey(state.describe(key: nil)) }
-            return XaiApi_ApiKey(
-                state.describe(
-                    key: try RequestHeaders.key(
-                        authorization: caller.fields["authorization"],
-                        apiKey: caller.fields["x-api-key"])))
+            XaiApi_ApiKey(
+                caller.core.serving.current.tenants.describe(
+                    caller.principal, key: try RequestHeaders.key(of: caller.fields)))
         }
     }
 }

@@ -71,7 +71,7 @@ extension GRPCMethods {
 }
 
 extension GRPCCaller {
-    var owner: Owner { Owner(key: tenant) }
+    var owner: Owner { principal.owner }
 
     /// Throws where this gateway keeps nothing.
     func keptState() throws(APIError) -> StorageAccess {

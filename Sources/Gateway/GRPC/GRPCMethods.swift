@@ -74,7 +74,7 @@ struct GRPCMethods {
             call.setInitialMetadata(metadata)
             do throws(APIError) {
                 let caller = GRPCCaller(
-                    requestID: requestID, tenant: try core.authorize(call.fields),
+                    requestID: requestID, principal: try core.authorize(call.fields),
                     fields: call.fields, connectionLoop: loops.onLoop(call.eventLoop),
                     deadline: call.deadline.map {
                         Instant(nanoseconds: Int64(clamping: $0.uptimeNanoseconds))

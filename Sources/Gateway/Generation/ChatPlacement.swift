@@ -5,8 +5,7 @@ import Routing
 
 /// Who asks, as far as the way to a worker depends on it.
 struct ChatCaller: Sendable {
-    /// The API key's name; nil where none is asked for.
-    var tenant: String?
+    var principal: Principal
     /// From the headers.
     var conversation: String?
 }
@@ -55,7 +54,7 @@ struct ChatPlacement: Sendable {
     }
 
     private static func names(_ model: String, _ caller: ChatCaller) -> [String] {
-        [model, caller.tenant ?? ""]
+        [model, caller.principal.tenantID]
     }
 
     /// Of a request whose prompt nobody here tokenizes: four bytes of text count as a token, so

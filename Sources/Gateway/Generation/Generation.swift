@@ -186,8 +186,9 @@ final class Generation: ConnectionWork {
             serviceTier: tier(of: request))
     }
 
+    /// What is granted: what the request asks for, but nothing better than its key may have.
     private func tier(of request: ChatRequest) -> ServiceTier {
-        context.tier ?? request.serviceTier ?? .standard
+        context.caller.principal.granted(context.tier ?? request.serviceTier)
     }
 
     /// The pool ended, since its model was swapped or unloaded. Requests that had no token yet are
@@ -242,6 +243,7 @@ final class Generation: ConnectionWork {
         request.resumedTokens = generated.count
         request.prefixSalt = prepared.prefixSalt
         request.tier = tier(of: prepared.request)
+        request.tenant = context.caller.principal.billedTenant
         return isOurs
             ? request
             : Resumption.foreign(request, isSeedPromised: prepared.request.seed != nil)
@@ -464,7 +466,8 @@ final class Generation: ConnectionWork {
             requestID: context.requestID,
             totalMilliseconds: Double(nanoseconds) / 1e6, status: 200)
         record.traceID = trace?.context.traceID.text
-        record.keyName = context.caller.tenant
+        record.note(context.caller.principal)
+        record.tierAsked = request?.serviceTier?.name
         record.tier = request.map { tier(of: $0).name }
         record.model = (prepared?.pool ?? forwarded?.chat.pool)?.model.name
         record.isStream = request?.isStreaming ?? false

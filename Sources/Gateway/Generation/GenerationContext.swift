@@ -34,12 +34,12 @@ struct GenerationContext: Sendable {
     ///
     /// Throws `invalidHeader`.
     init(
-        _ head: HTTPRequestHead, requestID: String, tenant: String?, arrival: Instant
+        _ head: HTTPRequestHead, requestID: String, principal: Principal, arrival: Instant
     ) throws(APIError) {
         self.requestID = requestID
         self.arrival = arrival
         caller = ChatCaller(
-            tenant: tenant, conversation: RequestHeaders.conversationID(in: head))
+            principal: principal, conversation: RequestHeaders.conversationID(in: head))
         firstTokenDeadline = try RequestHeaders.ttftMilliseconds(head.fields["x-slo-ttft-ms"])
             .map { arrival.advanced(byNanoseconds: Int64($0) * 1_000_000) }
         isBackground = try RequestHeaders.background(head.fields["x-switchyard-background"])

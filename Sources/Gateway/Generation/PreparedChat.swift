@@ -168,7 +168,7 @@ struct ChatPreparation: Sendable {
         var storedLimits = ChatRequestLimits.ofStoredRequests
         storedLimits.choices = limits.choices
         let conversation = StoredConversation(
-            storage: storage, owner: Owner(key: caller.tenant), limits: storedLimits)
+            storage: storage, owner: caller.principal.owner, limits: storedLimits)
         var request = request
         request.chat.messages = try conversation.messages(of: request, after: previous)
         return request

@@ -31,10 +31,14 @@ final class JobExecution {
             return done(
                 .failure(APIError(.internal, "Nothing here reads requests of this kind.")))
         }
+        let principal: Principal
+        do throws(APIError) {
+            principal = try connectionLoop.core.serving.current.tenants.principal(of: job.owner)
+        } catch {
+            return done(.failure(error))
+        }
         var context = GenerationContext(
-            requestID: job.id,
-            caller: ChatCaller(
-                tenant: job.owner.key.isEmpty ? nil : job.owner.key, conversation: nil),
+            requestID: job.id, caller: ChatCaller(principal: principal, conversation: nil),
             arrival: connectionLoop.core.clock())
         switch job.kind {
         case .batch: context.tier = .batch

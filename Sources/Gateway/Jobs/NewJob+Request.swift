@@ -1,4 +1,5 @@
 import InferenceAPI
+import InferenceTypes
 import NIOCore
 import Storage
 
@@ -6,12 +7,12 @@ extension NewJob {
     /// A request that was decoded and can be served, to be run later.
     init(
         _ kind: Job.Kind, idPrefix: String = "", _ body: ByteBuffer, _ chat: ChatRequest,
-        face: any Face, owner: Owner
+        face: any Face, owner: Owner, tier: ServiceTier
     ) {
         var generator = SystemRandomNumberGenerator()
         self.init(
             id: idPrefix + Identifier.request((generator.next(), generator.next())), owner: owner,
-            tier: (chat.serviceTier ?? .standard).name, kind: kind, face: face.name,
+            tier: tier.name, kind: kind, face: face.name,
             body: Array(buffer: body), model: chat.model)
     }
 }

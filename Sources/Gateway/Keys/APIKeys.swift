@@ -40,6 +40,14 @@ package struct APIKeys: Sendable {
         var name: String
     }
 
+    /// A key without itself.
+    struct Entry: Sendable {
+        let digest: KeyDigest
+        /// The same in every process.
+        let id: String
+        let name: String
+    }
+
     private let keys: [Key]
     /// Unix seconds at which the keys were read.
     private let loaded: Int
@@ -77,6 +85,16 @@ package struct APIKeys: Sendable {
         loaded = UnixClock.seconds()
     }
 
+    /// In the file's order.
+    var entries: [Entry] {
+        keys.map { key in
+            let text = String(decoding: key.bytes, as: UTF8.self)
+            return Entry(digest: KeyDigest(of: text), id: Self.id(of: text), name: key.name)
+        }
+    }
+
+    private static func id(of key: String) -> String { StableID.of("api key", key) }
+
     /// The name of the matching key; nil for a wrong key. Takes the same time wherever the first
     /// difference is, and whichever key matches.
     package func name(of candidate: String) -> String? {
@@ -91,7 +109,7 @@ package struct APIKeys: Sendable {
             let shown = key.bytes.count >= 24 ? 4 : 0
             return APIKeyDescription(
                 redactedKey: text.prefix(shown) + "..." + text.suffix(shown),
-                apiKeyID: StableID.of("api key", text), userID: StableID.of("user", key.name),
+                apiKeyID: Self.id(of: text), userID: StableID.of("user", key.name),
                 teamID: Self.teamID, name: key.name, loaded: loaded)
         }
     }

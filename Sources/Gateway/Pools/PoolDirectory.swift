@@ -26,7 +26,9 @@ actor PoolDirectory {
     private let resolver: NIOThreadPool
     /// What pools should be by now; `ServingState` says what they are.
     private(set) var configuration: GatewayConfiguration
-    private var keys: APIKeys?
+    private var tenants = TenantDirectory()
+    /// Of tenants and keys; those of one that comes back are the same.
+    private var identities = IdentityNumbers()
     /// By number: a later life of a pool has the higher one.
     private var entries: [Int: PoolEntry] = [:]
     private var nextNumber = 0
@@ -67,7 +69,7 @@ actor PoolDirectory {
         }
         let plans = try next.pools.map { try plan($0, in: next) }
 
-        self.keys = keys
+        tenants = TenantDirectory(keys: keys, numbers: &identities)
         configuration = next
         for plan in plans { await carryOut(plan) }
         let names = Set(next.pools.map(\.name))
@@ -309,7 +311,7 @@ actor PoolDirectory {
             lives.map { ($0.model.name, $0.pool) } + names, uniquingKeysWith: { first, _ in first })
         core.serving.replace(
             ServingState(
-                configuration: configuration, keys: keys,
+                configuration: configuration, tenants: tenants,
                 catalogue: Catalogue(
                     models: lives.map(\.model), splits: configuration.splits, pools: pools)))
     }

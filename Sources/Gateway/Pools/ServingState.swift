@@ -1,27 +1,16 @@
-import InferenceAPI
 import Synchronization
 
-/// What requests are served by now: configuration, keys and models. Immutable; replaced whole, so
-/// that no request sees half of a change.
+/// What requests are served by now: configuration, tenants with their keys, and models. Immutable;
+/// replaced whole, so that no request sees half of a change.
 final class ServingState: Sendable {
     let configuration: GatewayConfiguration
-    /// Nil: everybody may.
-    let keys: APIKeys?
+    let tenants: TenantDirectory
     let catalogue: Catalogue
-    /// Unix seconds since when requests are served by it.
-    private let created = UnixClock.seconds()
 
-    init(configuration: GatewayConfiguration, keys: APIKeys?, catalogue: Catalogue) {
+    init(configuration: GatewayConfiguration, tenants: TenantDirectory, catalogue: Catalogue) {
         self.configuration = configuration
-        self.keys = keys
+        self.tenants = tenants
         self.catalogue = catalogue
-    }
-
-    /// What the holder of a key that was accepted is told of it.
-    ///
-    /// - Parameter key: nil where none was given.
-    func describe(key: String?) -> APIKeyDescription {
-        key.flatMap { keys?.description(of: $0) } ?? APIKeys.anonymous(loaded: created)
     }
 }
 

@@ -16,7 +16,7 @@ final class RESTExchange: HTTPServerStreamReceiver {
     private let face: any RESTFace
     private let connectionLoop: ConnectionLoop
     private let requestID: String
-    private let owner: Owner
+    private let principal: Principal
     /// Nil once ended, which breaks the cycle.
     private var generation: Generation?
     /// Kept until it is known whether the request is run now or later.
@@ -51,7 +51,7 @@ final class RESTExchange: HTTPServerStreamReceiver {
         self.face = face
         self.connectionLoop = connectionLoop
         requestID = context.requestID
-        owner = Owner(key: context.caller.tenant)
+        principal = context.caller.principal
         isBackground = context.isBackground
         lastSent = context.arrival
         generation = Generation(context, receiver: self, on: connectionLoop)
@@ -118,8 +118,8 @@ final class RESTExchange: HTTPServerStreamReceiver {
             let generation, let answer
         else { return true }
         detachable = DetachableStream(
-            id: streamID, answerID: answer.head.id, tenant: generation.context.caller.tenant,
-            generation: generation, on: connectionLoop)
+            id: streamID, answerID: answer.head.id, owner: principal.owner, generation: generation,
+            on: connectionLoop)
         detachable?.onTakeOver = { [weak self] in self?.stream.reset(.cancel) }
         guard detachable == nil else { return true }
         let limit = generation.limits.resumableStreamsLimit
@@ -276,7 +276,8 @@ extension RESTExchange {
             let storage = connectionLoop.core.storage
         else { return finish(usage) }
         let response = StoredResponse(
-            answer.completion(usage), to: answer.request, body: keptBody, face: face, owner: owner)
+            answer.completion(usage), to: answer.request, body: keptBody, face: face,
+            owner: principal.owner)
         let bound = NIOLoopBound(self, eventLoop: connectionLoop.eventLoop)
         storage.store(response, on: connectionLoop.eventLoop).whenSuccess { result in
             let exchange = bound.value
@@ -292,13 +293,14 @@ extension RESTExchange {
         guard let storage = connectionLoop.core.storage else {
             preconditionFailure("a request was accepted where nothing is kept")
         }
+        let tier = principal.granted(prepared.chat.serviceTier)
         let job = NewJob(
             kind, idPrefix: kind == .background ? prepared.format.idPrefix : "", body,
-            prepared.chat, face: face, owner: owner)
+            prepared.chat, face: face, owner: principal.owner, tier: tier)
         if let format = prepared.format as? ResponsesFormat {
             let head = ChatResponseHead(
                 id: job.id, created: UnixClock.seconds(), model: job.model, systemFingerprint: nil,
-                serviceTier: prepared.chat.serviceTier ?? .standard)
+                serviceTier: tier)
             format.write(head, .queued, into: &acceptance)
         } else {
             acceptance.writeStaticString("{\"request_id\":")

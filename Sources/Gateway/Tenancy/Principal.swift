@@ -1,5 +1,6 @@
 import Admission
 import InferenceTypes
+import Storage
 
 /// Who makes a request, found once from its key. Immutable: what is changed meanwhile holds for the
 /// next request.
@@ -14,6 +15,8 @@ final class Principal: Sendable {
     let keyID: String
     /// For logs; nil for requests without a key.
     let keyName: String?
+    /// The part of the key that is no secret; nil where it has none.
+    let keyPrefix: String?
     /// The best tier that is granted.
     let tierCeiling: ServiceTier
     let share: TenantShare
@@ -23,8 +26,9 @@ final class Principal: Sendable {
     init(
         tenant: TenantNumber = .builtIn, tenantID: String, application: String = "",
         key: KeyNumber = .none, keyID: String = "", keyName: String? = nil,
-        tierCeiling: ServiceTier = .priority, share: TenantShare = .equal,
-        keyLimits: RateLimits = .none, tenantLimits: RateLimits = .none
+        keyPrefix: String? = nil, tierCeiling: ServiceTier = .priority,
+        share: TenantShare = .equal, keyLimits: RateLimits = .none,
+        tenantLimits: RateLimits = .none
     ) {
         self.tenant = tenant
         self.tenantID = tenantID
@@ -32,9 +36,19 @@ final class Principal: Sendable {
         self.key = key
         self.keyID = keyID
         self.keyName = keyName
+        self.keyPrefix = keyPrefix
         self.tierCeiling = tierCeiling
         self.share = share
         self.keyLimits = keyLimits
         self.tenantLimits = tenantLimits
     }
+
+    /// What a request that asks for a tier gets: nothing better than the ceiling.
+    func granted(_ asked: ServiceTier?) -> ServiceTier { max(asked ?? .standard, tierCeiling) }
+
+    /// Whose is what it stores.
+    var owner: Owner { Owner(tenant: tenantID, application: application, keyID: keyID) }
+
+    /// As workers are told; empty for the built-in tenant.
+    var billedTenant: String { tenant == .builtIn ? "" : tenantID }
 }

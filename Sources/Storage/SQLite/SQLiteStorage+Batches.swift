@@ -12,12 +12,13 @@ extension SQLiteStorage {
             }
             try database.execute(
                 sql: """
-                    INSERT INTO batches (id, tenant, key_name, tier, name, input_file_id, created,
-                        expires, forgotten)
-                    VALUES (?, ?, ?, 'batch', ?, ?, ?, ?, ?)
+                    INSERT INTO batches (id, tenant, application, key_id, tier, name,
+                        input_file_id, created, expires, forgotten)
+                    VALUES (?, ?, ?, ?, 'batch', ?, ?, ?, ?, ?)
                     """,
                 arguments: [
-                    batch.id, owner.tenant, owner.key, batch.name, batch.inputFileID,
+                    batch.id, owner.tenant, owner.application, owner.keyID, batch.name,
+                    batch.inputFileID,
                     batch.createdMilliseconds, batch.expiresMilliseconds,
                     batch.createdMilliseconds + Int64(limits.batchRetentionSeconds) * 1_000,
                 ])
@@ -79,10 +80,10 @@ extension SQLiteStorage {
             let rows = try Row.fetchAll(
                 database,
                 sql: """
-                    SELECT * FROM batches WHERE tenant = ? AND key_name = ? AND sequence < ?
+                    SELECT * FROM batches WHERE tenant = ? AND application = ? AND sequence < ?
                     ORDER BY sequence DESC LIMIT ?
                     """,
-                arguments: [owner.tenant, owner.key, before ?? .max, limit + 1])
+                arguments: [owner.tenant, owner.application, before ?? .max, limit + 1])
             return try Page(rows, limit: limit) { row in
                 var batch = Batch(row)
                 batch.counts = try counts(of: batch.id, database)
@@ -138,9 +139,9 @@ extension SQLiteStorage {
                     database,
                     sql: """
                         SELECT \(Job.columns) FROM jobs
-                        WHERE batch_id = ? AND name = ? AND tenant = ? AND key_name = ?
+                        WHERE batch_id = ? AND name = ? AND tenant = ? AND application = ?
                         """,
-                    arguments: [id, name, owner.tenant, owner.key])
+                    arguments: [id, name, owner.tenant, owner.application])
             else { throw StorageError.notFound }
             return Job(row)
         }
@@ -150,8 +151,8 @@ extension SQLiteStorage {
         guard
             let row = try Row.fetchOne(
                 database,
-                sql: "SELECT * FROM batches WHERE id = ? AND tenant = ? AND key_name = ?",
-                arguments: [id, owner.tenant, owner.key])
+                sql: "SELECT * FROM batches WHERE id = ? AND tenant = ? AND application = ?",
+                arguments: [id, owner.tenant, owner.application])
         else { throw StorageError.notFound }
         return Batch(row)
     }

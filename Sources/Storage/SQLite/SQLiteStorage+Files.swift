@@ -11,13 +11,13 @@ extension SQLiteStorage {
             }
             try database.execute(
                 sql: """
-                    INSERT INTO files (id, tenant, key_name, tier, name, purpose, bytes, parts,
-                        is_complete, created, expires)
-                    VALUES (?, ?, ?, 'default', ?, ?, 0, 0, 0, ?, ?)
+                    INSERT INTO files (id, tenant, application, key_id, tier, name, purpose,
+                        bytes, parts, is_complete, created, expires)
+                    VALUES (?, ?, ?, ?, 'default', ?, ?, 0, 0, 0, ?, ?)
                     """,
                 arguments: [
-                    file.id, owner.tenant, owner.key, file.name, file.purpose,
-                    file.createdMilliseconds, file.expiresMilliseconds,
+                    file.id, owner.tenant, owner.application, owner.keyID, file.name,
+                    file.purpose, file.createdMilliseconds, file.expiresMilliseconds,
                 ])
         }
     }
@@ -85,9 +85,9 @@ extension SQLiteStorage {
                     database,
                     sql: """
                         SELECT * FROM files
-                        WHERE id = ? AND tenant = ? AND key_name = ? AND is_complete = 1
+                        WHERE id = ? AND tenant = ? AND application = ? AND is_complete = 1
                         """,
-                    arguments: [id, owner.tenant, owner.key])
+                    arguments: [id, owner.tenant, owner.application])
             else { throw StorageError.notFound }
             return StoredFile(row)
         }
@@ -101,10 +101,10 @@ extension SQLiteStorage {
                 database,
                 sql: """
                     SELECT * FROM files
-                    WHERE tenant = ? AND key_name = ? AND sequence < ? AND is_complete = 1
+                    WHERE tenant = ? AND application = ? AND sequence < ? AND is_complete = 1
                     ORDER BY sequence DESC LIMIT ?
                     """,
-                arguments: [owner.tenant, owner.key, before ?? .max, limit + 1])
+                arguments: [owner.tenant, owner.application, before ?? .max, limit + 1])
             return Page(rows, limit: limit) { StoredFile($0) }
         }
     }
@@ -116,9 +116,9 @@ extension SQLiteStorage {
                     database,
                     sql: """
                         SELECT sequence FROM files
-                        WHERE id = ? AND tenant = ? AND key_name = ? AND is_complete = 1
+                        WHERE id = ? AND tenant = ? AND application = ? AND is_complete = 1
                         """,
-                    arguments: [id, owner.tenant, owner.key])
+                    arguments: [id, owner.tenant, owner.application])
             else { throw StorageError.notFound }
             return sequence
         }

@@ -100,9 +100,9 @@ extension SQLiteStorage {
                     database,
                     sql: """
                         SELECT \(withBody ? Job.columns : Job.columnsWithoutBody) FROM jobs
-                        WHERE id = ? AND tenant = ? AND key_name = ?
+                        WHERE id = ? AND tenant = ? AND application = ?
                         """,
-                    arguments: [id, owner.tenant, owner.key])
+                    arguments: [id, owner.tenant, owner.application])
             else { throw StorageError.notFound }
             return Job(row)
         }
@@ -115,18 +115,18 @@ extension SQLiteStorage {
             try database.execute(
                 sql: """
                     UPDATE jobs SET state = 'cancelled', finished = ?
-                    WHERE id = ? AND kind = ? AND tenant = ? AND key_name = ?
+                    WHERE id = ? AND kind = ? AND tenant = ? AND application = ?
                         AND state IN ('pending', 'running')
                     """,
-                arguments: [now, id, kind.rawValue, owner.tenant, owner.key])
+                arguments: [now, id, kind.rawValue, owner.tenant, owner.application])
             guard database.changesCount == 0 else { return true }
             let found = try Bool.fetchOne(
                 database,
                 sql: """
                     SELECT 1 FROM jobs
-                    WHERE id = ? AND kind = ? AND tenant = ? AND key_name = ?
+                    WHERE id = ? AND kind = ? AND tenant = ? AND application = ?
                     """,
-                arguments: [id, kind.rawValue, owner.tenant, owner.key])
+                arguments: [id, kind.rawValue, owner.tenant, owner.application])
             guard found == true else { throw StorageError.notFound }
             return false
         }
@@ -138,9 +138,9 @@ extension SQLiteStorage {
         try write { database in
             try database.execute(
                 sql: """
-                    DELETE FROM jobs WHERE id = ? AND kind = ? AND tenant = ? AND key_name = ?
+                    DELETE FROM jobs WHERE id = ? AND kind = ? AND tenant = ? AND application = ?
                     """,
-                arguments: [id, kind.rawValue, owner.tenant, owner.key])
+                arguments: [id, kind.rawValue, owner.tenant, owner.application])
             guard database.changesCount > 0 else { throw StorageError.notFound }
         }
     }
@@ -159,8 +159,8 @@ extension SQLiteStorage {
     func delete(_ table: String, _ id: String, of owner: Owner) throws(StorageError) {
         try write { database in
             try database.execute(
-                sql: "DELETE FROM \(table) WHERE id = ? AND tenant = ? AND key_name = ?",
-                arguments: [id, owner.tenant, owner.key])
+                sql: "DELETE FROM \(table) WHERE id = ? AND tenant = ? AND application = ?",
+                arguments: [id, owner.tenant, owner.application])
             guard database.changesCount > 0 else { throw StorageError.notFound }
         }
     }
@@ -171,8 +171,8 @@ extension Database {
     func require(_ table: String, _ id: String, of owner: Owner) throws {
         let found = try Bool.fetchOne(
             self,
-            sql: "SELECT 1 FROM \(table) WHERE id = ? AND tenant = ? AND key_name = ?",
-            arguments: [id, owner.tenant, owner.key])
+            sql: "SELECT 1 FROM \(table) WHERE id = ? AND tenant = ? AND application = ?",
+            arguments: [id, owner.tenant, owner.application])
         guard found == true else { throw StorageError.notFound }
     }
 
@@ -181,12 +181,13 @@ extension Database {
     ) throws {
         let statement = try cachedStatement(
             sql: """
-                INSERT INTO jobs (id, tenant, key_name, tier, kind, face, body, model, state,
-                    due, created, expires, batch_id, name)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?, ?, ?, ?)
+                INSERT INTO jobs (id, tenant, application, key_id, tier, kind, face, body, model,
+                    state, due, created, expires, batch_id, name)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?, ?, ?, ?)
                 """)
         try statement.execute(arguments: [
-            job.id, job.owner.tenant, job.owner.key, job.tier, job.kind.rawValue, job.face,
+            job.id, job.owner.tenant, job.owner.application, job.owner.keyID, job.tier,
+            job.kind.rawValue, job.face,
             Data(job.body), job.model, now, now, expires, batch?.id, batch?.name,
         ])
     }
@@ -194,8 +195,8 @@ extension Database {
 
 extension Job {
     static let columnsWithoutBody = """
-        sequence, id, tenant, key_name, tier, kind, face, x'' AS body, model, state, attempts,
-        created, finished, result, batch_id, name
+        sequence, id, tenant, application, key_id, tier, kind, face, x'' AS body, model, state,
+        attempts, created, finished, result, batch_id, name
         """
     static let columns = columnsWithoutBody.replacing("x'' AS body", with: "body")
 
@@ -220,8 +221,10 @@ extension Job.State {
 }
 
 extension Owner {
+    /// Of a job, a response, a batch or a file.
     init(_ row: Row) {
-        self.init(tenant: row["tenant"], key: row["key_name"])
+        self.init(
+            tenant: row["tenant"], application: row["application"], keyID: row["key_id"])
     }
 }
 

@@ -11,13 +11,13 @@ extension SQLiteStorage {
         let owner = response.owner
         try database.execute(
             sql: """
-                INSERT INTO responses (id, tenant, key_name, tier, face, body, previous_id,
-                    completion, created, expires)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                INSERT INTO responses (id, tenant, application, key_id, tier, face, body,
+                    previous_id, completion, created, expires)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """,
             arguments: [
-                response.id, owner.tenant, owner.key, response.tier, response.face,
-                Data(response.body), response.previousID, Data(response.completion),
+                response.id, owner.tenant, owner.application, owner.keyID, response.tier,
+                response.face, Data(response.body), response.previousID, Data(response.completion),
                 response.createdMilliseconds,
                 response.createdMilliseconds + Int64(limits.responseSeconds) * 1_000,
             ])
@@ -26,10 +26,10 @@ extension SQLiteStorage {
         try database.execute(
             sql: """
                 DELETE FROM responses WHERE sequence IN (
-                    SELECT sequence FROM responses WHERE tenant = ? AND key_name = ?
+                    SELECT sequence FROM responses WHERE tenant = ? AND application = ?
                     ORDER BY sequence LIMIT ?)
                 """,
-            arguments: [owner.tenant, owner.key, excess])
+            arguments: [owner.tenant, owner.application, excess])
     }
 
     package func response(
@@ -40,9 +40,9 @@ extension SQLiteStorage {
                 let row = try Row.fetchOne(
                     database,
                     sql: """
-                        SELECT * FROM responses WHERE id = ? AND tenant = ? AND key_name = ?
+                        SELECT * FROM responses WHERE id = ? AND tenant = ? AND application = ?
                         """,
-                    arguments: [id, owner.tenant, owner.key])
+                    arguments: [id, owner.tenant, owner.application])
             else { throw StorageError.notFound }
             return StoredResponse(
                 id: row["id"], owner: Owner(row), tier: row["tier"], face: row["face"],

@@ -11,6 +11,17 @@ extension SQLiteStorage {
                 try database.execute(sql: triggers(table, kind: kind, bytes: bytes))
             }
         }
+        // An application's keys come and go; what it has stored stays its own.
+        migrator.registerMigration("2: applications own what is stored") { database in
+            for table in ["jobs", "responses", "batches", "files", "counts"] {
+                try database.execute(
+                    sql: "ALTER TABLE \(table) RENAME COLUMN key_name TO application")
+            }
+            for table in ["jobs", "responses", "batches", "files"] {
+                try database.execute(
+                    sql: "ALTER TABLE \(table) ADD COLUMN key_id TEXT NOT NULL DEFAULT ''")
+            }
+        }
         return migrator
     }
 

@@ -95,9 +95,10 @@ extension Database {
             self,
             sql: """
                 SELECT TOTAL(count), TOTAL(bytes) FROM counts
-                WHERE tenant = ? AND key_name = ? AND kind IN (\(marks))
+                WHERE tenant = ? AND application = ? AND kind IN (\(marks))
                 """,
-            arguments: [owner.tenant, owner.key] + StatementArguments(kinds.map(\.rawValue)))
+            arguments: [owner.tenant, owner.application] + StatementArguments(kinds.map(\.rawValue))
+        )
         return (Int(row?[0] ?? 0.0), Int(row?[1] ?? 0.0))
     }
 }

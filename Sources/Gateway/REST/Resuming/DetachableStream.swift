@@ -1,6 +1,7 @@
 import HTTPTransport
 import InferenceAPI
 import NIOCore
+import Storage
 
 /// A stream that its client asked to go on without it: what is generated is kept for a while and
 /// can be read from a new connection. Owned by the loop on which it is generated.
@@ -24,12 +25,12 @@ final class DetachableStream {
 
     /// Nil when there are as many as there may be.
     init?(
-        id: String, answerID: String, tenant: String?, generation: Generation,
+        id: String, answerID: String, owner: Owner, generation: Generation,
         on connectionLoop: ConnectionLoop
     ) {
         let limits = generation.limits
         let place = ResumableStreams.Place(
-            loop: connectionLoop.index, stream: id, tenant: tenant)
+            loop: connectionLoop.index, stream: id, owner: owner)
         guard
             connectionLoop.core.resumable.add(
                 place, answerID: answerID, limit: limits.resumableStreamsLimit)

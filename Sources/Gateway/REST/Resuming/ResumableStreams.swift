@@ -1,3 +1,4 @@
+import Storage
 import Synchronization
 
 /// Which loop has which resumable stream, by the stream's own id and by its answer's. A lock,
@@ -7,8 +8,8 @@ final class ResumableStreams: Sendable {
         var loop: Int
         /// The stream's own id.
         var stream: String
-        /// Who may read it: the key's name, nil where none is asked for.
-        var tenant: String?
+        /// Who may read it.
+        var owner: Owner
     }
 
     private struct State {
@@ -38,7 +39,7 @@ final class ResumableStreams: Sendable {
     }
 
     /// Nil also for a stream of somebody else.
-    func find(_ id: String, tenant: String?) -> Place? {
-        state.withLock { $0.places[id] }.flatMap { $0.tenant == tenant ? $0 : nil }
+    func find(_ id: String, of owner: Owner) -> Place? {
+        state.withLock { $0.places[id] }.flatMap { $0.owner == owner ? $0 : nil }
     }
 }
