@@ -8,16 +8,19 @@ package struct AdmissionConfiguration: Hashable, Sendable {
     package var noWorkerWaitLimitNanoseconds: Int64
     /// Slots of each worker that batch work leaves to others.
     package var batchReserveSlots: Int
-    /// After each such span of waiting a ticket competes one tier higher, so none starves;
-    /// batch work does not.
+    /// The ageing limit: a tier, or those without a guarantee, that waited this long while others
+    /// went before them go first once. A tenant's own tickets without a deadline are due after
+    /// it. Batch work does not age.
     package var promotionNanoseconds: Int64
+    /// What the default tier is sure of, of the engine time, while priority work waits; 0...1.
+    package var standardShare: Double
 
     package init(
         queueLimitTickets: Int = 1_024,
         waitLimitNanoseconds: Int64 = 600_000_000_000,
         noWorkerWaitLimitNanoseconds: Int64 = 15_000_000_000,
         promotionNanoseconds: Int64 = 10_000_000_000,
-        batchReserveSlots: Int = 0
+        batchReserveSlots: Int = 0, standardShare: Double = 0.1
     ) {
         precondition(queueLimitTickets >= 1, "queueLimitTickets: \(queueLimitTickets)")
         precondition(waitLimitNanoseconds > 0, "waitLimitNanoseconds: \(waitLimitNanoseconds)")
@@ -25,19 +28,12 @@ package struct AdmissionConfiguration: Hashable, Sendable {
             noWorkerWaitLimitNanoseconds > 0,
             "noWorkerWaitLimitNanoseconds: \(noWorkerWaitLimitNanoseconds)")
         precondition(promotionNanoseconds > 0, "promotionNanoseconds: \(promotionNanoseconds)")
+        precondition((0...1).contains(standardShare), "standardShare: \(standardShare)")
         self.queueLimitTickets = queueLimitTickets
         self.waitLimitNanoseconds = waitLimitNanoseconds
         self.noWorkerWaitLimitNanoseconds = noWorkerWaitLimitNanoseconds
         self.promotionNanoseconds = promotionNanoseconds
         self.batchReserveSlots = batchReserveSlots
+        self.standardShare = standardShare
     }
-}
-
-/// Why a request was not let in, or not kept waiting any longer.
-package enum Refusal: Hashable, Sendable {
-    case queueFull(limit: Int)
-    case waitedTooLong(nanoseconds: Int64)
-    case noWorker
-    case deadlinePassed
-    case draining
 }
