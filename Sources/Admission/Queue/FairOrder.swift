@@ -138,6 +138,8 @@ struct FairOrder: Sendable {
 
     func count(tier: Int, slot: Int) -> Int { tiers[tier].lines[slot].count }
 
+    func backlog(tier: Int, slot: Int) -> Int64 { tiers[tier].lines[slot].backlog }
+
     /// Engine time that the tenant's waiting work takes, over its weight.
     func backlogPerWeight(tier: Int, slot: Int) -> Double {
         Double(tiers[tier].lines[slot].backlog) / accounts[slot].share.weight
