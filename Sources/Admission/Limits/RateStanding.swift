@@ -48,6 +48,8 @@ package struct RateStanding: Hashable, Sendable {
     package var requests: LimitStanding?
     package var tokens: LimitStanding?
 
+    package static let unlimited = RateStanding()
+
     package init(requests: LimitStanding? = nil, tokens: LimitStanding? = nil) {
         self.requests = requests
         self.tokens = tokens
