@@ -13,7 +13,7 @@ package import InferenceTypes
 /// | `switchyard-seed` | the 64-bit seed, decimal; the message carries a fold of it |
 /// | `switchyard-prefix-salt` | the salt of its KV blocks' hashes in `SubscribeKvEvents`, decimal |
 /// | `switchyard-attempt` | 0 for the first worker that gets the request, then 1, 2, … |
-/// | `switchyard-progress` | `1`: chunks without tokens tell how far the prefill is, see below |
+/// | `switchyard-progress` | `1`: chunks without tokens tell how far the prefill is |
 /// | `traceparent`, `tracestate` | W3C Trace Context |
 ///
 /// Tier, tenant, position, seed and salt are fields of `GenerationRequest`; the rest is here.
@@ -25,8 +25,8 @@ package struct EngineMetadata: Sendable, Hashable {
     package var deadlineMilliseconds: Int64?
     /// Tells late output of a superseded attempt from the current one's, in logs and journals.
     package var attempt: Int
-    /// The caller takes chunks without tokens before the first token: their `cached_tokens` says how
-    /// many of the prompt's tokens are computed so far. Engines that do not know it send none.
+    /// The caller takes chunks without tokens before the first token: their `cached_tokens` says
+    /// how many of the prompt's tokens are computed so far. Engines that do not know it send none.
     package var wantsProgress: Bool
     /// The caller's span.
     package var trace: TraceContext?

@@ -60,13 +60,15 @@ package final class Gateway: Sendable {
         let tracer = configuration.tracing.map {
             Tracer(queue: SpanQueue(), sampleRatio: $0.sampleRatio)
         }
+        let levels = ServiceLevels()
         let core = GatewayCore(
             serving: serving,
             preparation: ChatPreparation(
                 serving: serving, pool: pool, storage: durable?.access.storage),
-            metrics: GatewayMetrics(status: status, accessLog: accessLog, spans: tracer?.queue),
-            status: status, accessLog: accessLog, storage: durable?.access, tracer: tracer,
-            logger: logger)
+            metrics: GatewayMetrics(
+                status: status, levels: levels, accessLog: accessLog, spans: tracer?.queue),
+            status: status, serviceLevels: levels, accessLog: accessLog, storage: durable?.access,
+            tracer: tracer, logger: logger)
         return try await Gateway(core: core, pool: pool, durable, configuration, source)
     }
 

@@ -11,6 +11,7 @@ struct GatewayCore: Sendable {
     let metrics: GatewayMetrics
     let status: FleetStatus
     let resumable = ResumableStreams()
+    let serviceLevels: ServiceLevels
     /// Nil: none is kept.
     let accessLog: AccessLog?
     /// Nil: nothing is kept.

@@ -62,7 +62,10 @@ struct GatewayMetrics: Sendable {
         case length
     }
 
-    init(status: FleetStatus, accessLog: AccessLog? = nil, spans: SpanQueue? = nil) {
+    init(
+        status: FleetStatus, levels: ServiceLevels, accessLog: AccessLog? = nil,
+        spans: SpanQueue? = nil
+    ) {
         timeToFirstToken = registry.histogram(
             "switchyard_time_to_first_token_seconds",
             "Request received to first generated token.", buckets: .timeToFirstToken)
@@ -103,6 +106,7 @@ struct GatewayMetrics: Sendable {
         registerFleet(status)
         registerPools(status)
         registerWorkers(status)
+        register(levels)
         if let accessLog {
             registry.gauge(
                 "switchyard_access_log_dropped_lines",

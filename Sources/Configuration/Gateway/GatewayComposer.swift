@@ -101,6 +101,8 @@ struct GatewayComposer {
         configuration.limits.keepaliveIntervalMilliseconds =
             values.requiredInteger(.keepaliveInterval)
         configuration.limits.timeLimitSeconds = values.requiredInteger(.timeLimit)
+        configuration.limits.sloTTFTMilliseconds = values.requiredInteger(.sloTTFT)
+        configuration.limits.sloITLMilliseconds = values.requiredInteger(.sloITL)
         configuration.limits.resumeWindowSeconds = values.requiredInteger(.resumeWindowSeconds)
         configuration.limits.resumableStreamsLimit = values.requiredInteger(.resumableStreams)
         configuration.limits.resumableStreamBytes = values.requiredInteger(.resumableStreamBytes)

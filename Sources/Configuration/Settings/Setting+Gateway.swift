@@ -97,6 +97,12 @@ extension Setting {
     static let timeLimit = Setting(
         "time-limit", .integer(1...1_000_000), default: .integer(3_600),
         "Longest run of one request, in seconds; then it ends with `length`.")
+    static let sloTTFT = Setting(
+        "slo-ttft-ms", .integer(1...1_000_000), default: .integer(500),
+        "Service level: time to a request's first token, in milliseconds; only counted.")
+    static let sloITL = Setting(
+        "slo-itl-ms", .integer(1...1_000_000), default: .integer(50),
+        "Service level: mean time between a request's tokens, in milliseconds; only counted.")
     static let resumeWindowSeconds = Setting(
         "resume-window-seconds", .integer(1...86_400), default: .integer(60),
         "How long a stream that goes on without its client waits for it, in seconds.")
@@ -186,7 +192,7 @@ extension Setting {
             noWorkerWait, retryLimit, resumeLimit, decisionLimit, breakerFailures,
             breakerWindowSeconds, breakerOpenSeconds, retryBudgetPercent, workerSlotsDefault,
             workerHangSeconds, workerCheckSeconds, bodyLimit,
-            keepaliveInterval, timeLimit, resumeWindowSeconds, resumableStreams,
+            keepaliveInterval, timeLimit, sloTTFT, sloITL, resumeWindowSeconds, resumableStreams,
             resumableStreamBytes, drainSeconds, dataDir, logLevel,
         ] + ofStorage
     /// What `models` and `pools` of a file replace.

@@ -22,6 +22,7 @@ enum AdminAction: Sendable {
     case split(ModelSplit)
     case removeSplit(String)
     case reload
+    case serviceLevels
 
     /// Longest drain that can be asked for.
     static let drainSecondsLimit = 86_400
@@ -94,6 +95,7 @@ enum AdminAction: Sendable {
                         .map { ModelSplit.Share(model: $0.key, weight: $0.value) }))
         case .removeSplit(let name): self = .removeSplit(name)
         case .reload: self = .reload
+        case .serviceLevels: self = .serviceLevels
         }
     }
 

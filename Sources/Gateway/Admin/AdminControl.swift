@@ -67,6 +67,7 @@ struct AdminControl: Sendable {
         case .listWorkers: return try await workers()
         case .listPools: return try Self.json(Pools(pools: await directory.list()))
         case .listModels: return try await models()
+        case .serviceLevels: return try Self.json(ServiceLevelReport(core))
         case .addWorker(let endpoint, let weight, let pool):
             var worker = WorkerSettings(endpoint)
             worker.weight = weight
@@ -201,7 +202,7 @@ struct AdminControl: Sendable {
     /// The audit log: everything that changes something, and how it ended.
     private func log(_ action: AdminAction, outcome: String) {
         switch action {
-        case .listWorkers, .listPools, .listModels, .decisions: return
+        case .listWorkers, .listPools, .listModels, .decisions, .serviceLevels: return
         default:
             logger.notice(
                 "admin action", metadata: ["action": "\(action)", "outcome": "\(outcome)"])

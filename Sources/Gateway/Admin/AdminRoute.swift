@@ -21,6 +21,7 @@ enum AdminRoute: Hashable, Sendable {
     case split(String)
     case removeSplit(String)
     case reload
+    case serviceLevels
 
     init(method: String, path: String) throws(APIError) {
         guard path.hasPrefix("/admin/v1/") else { throw Self.unknown }
@@ -56,6 +57,8 @@ enum AdminRoute: Hashable, Sendable {
         case ("splits", 2):
             self = try Self.choose(
                 method, ["PUT": .split(parts[1]), "DELETE": .removeSplit(parts[1])])
+        case ("slo", 1):
+            self = try Self.choose(method, ["GET": .serviceLevels])
         case ("reload", 1):
             self = try Self.choose(method, ["POST": .reload])
         default: throw Self.unknown

@@ -119,5 +119,16 @@ package struct ChatLimits: Hashable, Sendable {
     /// Events that are kept of each, in bytes; generation waits while nobody has read as many.
     package var resumableStreamBytes: Int = 1 << 20
 
+    /// A request whose first token comes later has missed its service level.
+    package var sloTTFTMilliseconds: Int = 500
+    /// The same of the mean time between its tokens.
+    package var sloITLMilliseconds: Int = 50
+
     package init() {}
+
+    var serviceLevels: ServiceLevelTargets {
+        ServiceLevelTargets(
+            timeToFirstTokenNanoseconds: Int64(sloTTFTMilliseconds) * 1_000_000,
+            perTokenNanoseconds: Int64(sloITLMilliseconds) * 1_000_000)
+    }
 }

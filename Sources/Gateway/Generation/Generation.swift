@@ -436,6 +436,30 @@ final class Generation: ConnectionWork {
         self.receiver = nil
         receiver?.ended(end)
         core.metrics.requestEnded(end, usage: usage, nanoseconds: nanoseconds)
+        countServiceLevel(end, usage)
+    }
+
+    private func countServiceLevel(_ end: GenerationEnd, _ usage: Usage) {
+        var sample = ServiceLevels.Sample(end: .other, usage: usage)
+        switch end {
+        case .finished: sample.end = .finished
+        case .failed(let error):
+            if error.kind.isCallersLimit { sample.end = .limited }
+            if error.kind.isFleetState { sample.end = .shed }
+        case .abandoned: break
+        // It is counted when it runs.
+        case .accepted: return
+        }
+        if let firstToken, let lastToken {
+            sample.firstTokenNanoseconds = firstToken.nanoseconds(since: context.arrival)
+            sample.tokensNanoseconds = lastToken.nanoseconds(since: firstToken)
+        }
+        core.serviceLevels.add(
+            sample,
+            of: .init(
+                tenant: context.caller.principal.tenantID,
+                tier: request.map { tier(of: $0) } ?? .standard),
+            against: limits.serviceLevels)
     }
 
     private func outcome(

@@ -36,6 +36,10 @@ package struct APIErrorStatus: Hashable, Sendable {
 extension APIErrorKind {
     /// Not the caller's fault: ours, a worker's or the fleet's.
     package var isServerFault: Bool { status.http >= 500 }
+    /// A limit or budget of the caller's own.
+    package var isCallersLimit: Bool { status.http == 429 }
+    /// The fleet could not take it; the request itself is well.
+    package var isFleetState: Bool { status.http == 503 }
 
     /// The single table from a kind to status numbers (API.md §2.5).
     ///
