@@ -383,7 +383,9 @@ class Messages(REST):
                 open_block = None
             elif kind == "message_delta":
                 self.finish(event["delta"]["stop_reason"], event["delta"]["stop_sequence"], answer)
-                answer.usage = self.usage(start["usage"], event["usage"]["output_tokens"])
+                # As the vendor's SDK: what comes last is what holds.
+                answer.usage = self.usage({**start["usage"], **event["usage"]},
+                                          event["usage"]["output_tokens"])
             elif kind == "error":
                 assert set(event["error"]) >= {"type", "message"}
                 answer.error = event["error"]

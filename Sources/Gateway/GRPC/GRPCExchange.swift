@@ -182,7 +182,7 @@ extension GRPCExchange: GenerationReceiver {
         send(buffer)
     }
 
-    // Upstreams are asked in the words of chat completions only: preparation refuses all others.
+    // An upstream's own words are chat completions': its answers to others are translated.
     func forwarded(_ events: ByteBuffer) {}
     func forwarded(whole: ByteBuffer) {}
 

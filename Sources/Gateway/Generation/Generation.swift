@@ -200,7 +200,7 @@ final class Generation: ConnectionWork {
         }
         if let chat = forwarded?.chat {
             forwarded = nil
-            return prepare(.body(chat.body, ChatFace()))
+            return prepare(.body(chat.body, chat.face))
         }
         guard let prepared else { return }
         for choice in choices { choice.cancel() }
@@ -368,6 +368,22 @@ final class Generation: ConnectionWork {
     /// Events of an upstream, with our identity, for a stream.
     func forward(_ bytes: ByteBuffer) {
         receiver?.forwarded(bytes)
+    }
+
+    /// More of an upstream's answer, in pieces of the internal model.
+    func translated(_ pieces: [TranslatedAnswer.Piece]) {
+        for piece in pieces { receiver?.received(piece.piece, choice: piece.choice) }
+    }
+
+    /// A translated answer is complete: how each of its choices ended.
+    func translationFinished(_ reasons: [(choice: Int, reason: FinishReason)]) {
+        guard phase == .running else { return }
+        finishReasons = reasons.map(\.reason)
+        for (choice, reason) in reasons {
+            core.metrics.choiceFinished(reason)
+            receiver?.finished(reason, choice: choice)
+        }
+        end(.finished(usage))
     }
 
     /// An upstream's answer is complete: `whole`, or all events of a stream.

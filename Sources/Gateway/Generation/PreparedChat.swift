@@ -106,7 +106,7 @@ struct ChatPreparation: Sendable {
     ) throws(APIError) -> PreparedRequest {
         let pool = try pool(for: request.chat, caller, state)
         guard pool.kind == .engine else {
-            // Its body, which such a pool's workers would get, is not kept.
+            // Its body, which such a pool's workers may get, is not kept.
             throw APIError(.draining, "The model has moved to other workers; try again.")
         }
         return .tokens(try prepared(request, caller, pool))
@@ -136,20 +136,21 @@ struct ChatPreparation: Sendable {
                 try prepared(
                     continued(face.decode(body, limits: limits), caller, limits), caller, pool))
         }
-        guard isChat else {
-            throw APIError(
-                .unsupported,
-                "The model `\(request.chat.model)` is served by a server that is asked by "
-                    + "/v1/chat/completions only.", parameter: "model")
-        }
+        // A continued conversation is no longer the body's.
+        let isForwarded = isChat && request.chat.previousResponseID == nil
+        return .text(
+            ForwardedChat(
+                request: request.chat, format: request.format, face: face,
+                isTranslated: !isForwarded, pool: pool, caller: caller, body: body,
+                forwarded: isForwarded
+                    ? Self.forwarded(body, isStreaming: request.chat.isStreaming)
+                    : try ForwardedRequest(translating: request.chat),
+                placement: placement.request(request.chat, model: pool.model.name, caller: caller)))
+    }
+
+    private static func forwarded(_ body: ByteBuffer, isStreaming: Bool) -> ForwardedRequest {
         do {
-            return .text(
-                ForwardedChat(
-                    request: request.chat, format: request.format, pool: pool, caller: caller,
-                    body: body,
-                    forwarded: try ForwardedRequest(body, isStreaming: request.chat.isStreaming),
-                    placement: placement.request(
-                        request.chat, model: pool.model.name, caller: caller)))
+            return try ForwardedRequest(body, isStreaming: isStreaming)
         } catch {
             preconditionFailure("a body that was decoded does not read: \(error)")
         }

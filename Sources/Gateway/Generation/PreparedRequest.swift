@@ -5,8 +5,12 @@ import Routing
 /// A chat request for a pool whose workers take text: checked as far as the gateway must know it.
 struct ForwardedChat: Sendable {
     var request: ChatRequest
-    /// Of its head only: the answer itself is the upstream's.
+    /// Of its head only where the answer itself is the upstream's.
     var format: any AnswerFormat
+    /// Which decoded it.
+    var face: any Face
+    /// It came in other words than the upstream's: its answer goes through the internal model.
+    var isTranslated: Bool
     /// Which serves the request's model.
     var pool: Pool
     var caller: ChatCaller

@@ -38,7 +38,9 @@ final class UpstreamChoice: TicketHolder, UpstreamCallReceiver {
     private var held = ByteBuffer()
     private var hasOutput = false
     private var unfinished: Set<Int>
-    private var reasons: [FinishReason] = []
+    private var reasons: [(choice: Int, reason: FinishReason)] = []
+    /// Nil where the answer is the upstream's own.
+    private var translation: TranslatedAnswer?
     private var reportedUsage: Usage?
     private var outputPieces = 0
     /// The client did not read as fast as the answer came.
@@ -67,8 +69,6 @@ final class UpstreamChoice: TicketHolder, UpstreamCallReceiver {
 
     /// What the upstream counted; without that, an estimate: a token for each piece.
     var usage: Usage { reportedUsage ?? Usage(completionTokens: outputPieces) }
-
-    var finishReasons: [FinishReason] { reasons }
 
     // MARK: Dispatcher
 
@@ -125,17 +125,24 @@ final class UpstreamChoice: TicketHolder, UpstreamCallReceiver {
         if let usage = answer.usage { reportedUsage = usage }
         outputPieces += answer.outputPieces
         for finish in answer.finishes where unfinished.remove(finish.index) != nil {
-            reasons.append(FinishReason(chatName: finish.reason))
+            reasons.append((finish.index, FinishReason(chatName: finish.reason)))
         }
+        guard translation == nil else { return translate(answer, for: generation) }
         let includesUsage = !isStreaming || chat.request.includesUsage
         if answer.isUsageOnly, !includesUsage { return }
         if isStreaming { held.writeStaticString("data: ") }
         answer.write(head, includesUsage: includesUsage, joinsLines: isMultiLine, into: &held)
         if isStreaming { held.writeStaticString("\n\n") }
-        let isFirst = !hasOutput
         guard hasOutput || answer.hasOutput || held.readableBytes > Self.heldBytesLimit else {
             return
         }
+        noteOutput(answer, generation)
+        guard isStreaming else { return }
+        sendHeld(to: generation)
+    }
+
+    private func noteOutput(_ answer: ForwardedAnswer, _ generation: Generation) {
+        let isFirst = !hasOutput
         hasOutput = true
         if isFirst {
             generation.choiceAnswered(0)
@@ -146,8 +153,21 @@ final class UpstreamChoice: TicketHolder, UpstreamCallReceiver {
                 of: chat.pool)
         }
         if isFirst || answer.hasOutput { generation.progressed() }
-        guard isStreaming else { return }
-        sendHeld(to: generation)
+    }
+
+    /// For a face of other words than the upstream's.
+    private func translate(_ answer: ForwardedAnswer, for generation: Generation) {
+        guard hasOutput || answer.hasOutput else { return }
+        do throws(JSONError) {
+            let pieces = try translation?.take(answer) ?? []
+            noteOutput(answer, generation)
+            generation.translated(pieces)
+        } catch {
+            return failed(.failed("the upstream's answer is malformed"))
+        }
+        guard isStreaming, failover.state == .running else { return }
+        if !generation.isWritable { wasPaused = true }
+        call?.setPaused(!generation.isWritable)
     }
 
     func finished() {
@@ -155,8 +175,16 @@ final class UpstreamChoice: TicketHolder, UpstreamCallReceiver {
         if isStreaming { sendHeld(to: generation) }
         guard failover.finished() else { return }
         call = nil
-        let whole = isStreaming ? nil : held
-        ended()?.forwardingFinished(whole: whole, reasons: reasons)
+        end(whole: isStreaming ? nil : held)
+    }
+
+    private func end(whole: ByteBuffer?) {
+        let generation = ended()
+        if chat.isTranslated {
+            generation?.translationFinished(reasons)
+        } else {
+            generation?.forwardingFinished(whole: whole, reasons: reasons.map(\.reason))
+        }
     }
 
     func failed(_ failure: UpstreamFailure) {
@@ -196,8 +224,16 @@ final class UpstreamChoice: TicketHolder, UpstreamCallReceiver {
         hasOutput = false
         unfinished = Set(0..<chat.request.choiceCount)
         reasons = []
+        translation = newTranslation
         reportedUsage = nil
         outputPieces = 0
+    }
+
+    private var newTranslation: TranslatedAnswer? {
+        guard chat.isTranslated else { return nil }
+        return TranslatedAnswer(
+            choiceCount: chat.request.choiceCount,
+            wantsLogprobs: chat.request.sampling.topLogprobs != nil)
     }
 
     private func sendHeld(to generation: Generation) {
@@ -230,6 +266,10 @@ final class UpstreamChoice: TicketHolder, UpstreamCallReceiver {
         guard isStreaming, hasOutput else {
             return end(.rejected(APIError(.deadlineExceeded, "The request's time is over.")))
         }
+        guard !chat.isTranslated else {
+            for index in unfinished.sorted() { reasons.append((index, .timeLimit)) }
+            return end(whole: nil)
+        }
         var encoder = ChatStreamEncoder(
             head: ChatResponseHead(
                 id: head.id, created: UnixClock.seconds(), model: head.model,
@@ -238,10 +278,10 @@ final class UpstreamChoice: TicketHolder, UpstreamCallReceiver {
             choiceCount: chat.request.choiceCount)
         for index in unfinished.sorted() {
             encoder.writeFinish(.timeLimit, choice: index, into: &held)
-            reasons.append(.timeLimit)
+            reasons.append((index, .timeLimit))
         }
         sendHeld(to: generation)
-        ended()?.forwardingFinished(whole: nil, reasons: reasons)
+        end(whole: nil)
     }
 
     private func cancelCall() {
@@ -266,6 +306,10 @@ final class UpstreamChoice: TicketHolder, UpstreamCallReceiver {
 extension FinishReason {
     /// The nearest of ours to a chat completion's word; words that we have no like of are `stop`.
     fileprivate init(chatName: String) {
-        self = chatName == "length" ? .maxTokens : .endOfSequence
+        switch chatName {
+        case "length": self = .maxTokens
+        case "tool_calls", "function_call": self = .toolCalls
+        default: self = .endOfSequence
+        }
     }
 }

@@ -80,7 +80,6 @@ enum UpstreamFailure: Error {
         return Int(min(milliseconds, 3_600_000))
     }
 
-    /// For logs: no text of the request's.
     /// Of a closed set, for spans.
     var word: String {
         switch self {
@@ -92,6 +91,7 @@ enum UpstreamFailure: Error {
         }
     }
 
+    /// For logs: no text of the request's.
     var reason: String {
         switch self {
         case .rejected(let error): "rejected: \(error.kind.rawValue)"

@@ -33,7 +33,7 @@ package struct ForwardedAnswer: Sendable {
         case usage(Range<Int>)
     }
 
-    private let bytes: [UInt8]
+    let bytes: [UInt8]
     private var members: [Member] = []
 
     /// Reads one JSON object. Throws where it is none, or its parts have other types than OpenAI's.

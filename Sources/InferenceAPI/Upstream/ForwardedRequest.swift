@@ -15,6 +15,10 @@ package struct ForwardedRequest: Sendable {
     /// What follows the model's name.
     private var rest = ByteBuffer()
 
+    init(rest: ByteBuffer) {
+        self.rest = rest
+    }
+
     /// Reads a body that has been decoded before (`ChatCompletionRequest.decode`); throws where it
     /// is no JSON object.
     ///
