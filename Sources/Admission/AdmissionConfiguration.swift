@@ -14,13 +14,20 @@ package struct AdmissionConfiguration: Hashable, Sendable {
     package var promotionNanoseconds: Int64
     /// What the default tier is sure of, of the engine time, while priority work waits; 0...1.
     package var standardShare: Double
+    /// What callers' limits per minute let through at once, as a part of a minute's, 0...1; more
+    /// is `limited` (429 + retry-after).
+    package var limitBurstShare: Double
+    /// When tickets are refused as `shed` (503 + retry-after).
+    package var overload: OverloadController.Configuration
 
     package init(
         queueLimitTickets: Int = 1_024,
         waitLimitNanoseconds: Int64 = 600_000_000_000,
         noWorkerWaitLimitNanoseconds: Int64 = 15_000_000_000,
         promotionNanoseconds: Int64 = 10_000_000_000,
-        batchReserveSlots: Int = 0, standardShare: Double = 0.1
+        batchReserveSlots: Int = 0, standardShare: Double = 0.1,
+        limitBurstShare: Double = 1.0 / 6,
+        overload: OverloadController.Configuration = .init()
     ) {
         precondition(queueLimitTickets >= 1, "queueLimitTickets: \(queueLimitTickets)")
         precondition(waitLimitNanoseconds > 0, "waitLimitNanoseconds: \(waitLimitNanoseconds)")
@@ -35,5 +42,7 @@ package struct AdmissionConfiguration: Hashable, Sendable {
         self.promotionNanoseconds = promotionNanoseconds
         self.batchReserveSlots = batchReserveSlots
         self.standardShare = standardShare
+        self.limitBurstShare = limitBurstShare
+        self.overload = overload
     }
 }

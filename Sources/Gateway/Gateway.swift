@@ -89,12 +89,12 @@ package final class Gateway: Sendable {
             }.get()
         }
         let dispatchLoop = controlGroup.next()
-        let numbers = try await dispatchLoop.submit {
-            NIOLoopBound(WorkerNumbers(), eventLoop: dispatchLoop)
+        let commons = try await dispatchLoop.submit {
+            NIOLoopBound(DispatcherCommons(), eventLoop: dispatchLoop)
         }.get()
         let directory = PoolDirectory(
             core: core, configuration: configuration, loops: loops, dispatchLoop: dispatchLoop,
-            numbers: numbers)
+            commons: commons)
         try await directory.apply(configuration)
 
         let health = GRPCHealthService(statuses: [:])

@@ -105,6 +105,7 @@ struct GatewayMetrics: Sendable {
         reloadSucceeded.set(1)
         registerFleet(status)
         registerPools(status)
+        registerAdmission(status)
         registerWorkers(status)
         register(levels)
         if let accessLog {

@@ -137,14 +137,3 @@ private func queue(limit: Int = 8, promotion: Int64 = 10_000_000_000) -> Admissi
         }
     }
 }
-
-@Suite struct ServiceRateTests {
-    @Test func retryAfterFollowsTheMeasuredRate() {
-        var rate = ServiceRate()
-        #expect(rate.retryAfterSeconds(waiting: 100) == 1)
-        for second in 0..<20 { rate.finished(now: at(Double(second))) }
-        #expect(rate.retryAfterSeconds(waiting: 10) == 5)
-        #expect(rate.retryAfterSeconds(waiting: 100_000) == 60)
-        #expect(rate.retryAfterSeconds(waiting: 0) == 1)
-    }
-}

@@ -10,14 +10,27 @@ import Testing
     @Test(arguments: [
         (Refusal.queueFull(limit: 3), APIErrorKind.queueFull),
         (.waitedTooLong(nanoseconds: 5), .waitTooLong), (.noWorker, .noWorker),
-        (.deadlinePassed, .deadlineExceeded), (.draining, .draining),
+        (.deadlinePassed, .deadlineExceeded), (.draining, .draining), (.shed, .waitTooLong),
+        (.wouldWaitTooLong(predictedNanoseconds: 9, excessNanoseconds: 1), .waitTooLong),
+        (
+            .limited(
+                LimitRefusal(
+                    kind: .tokensPerMinute, scope: .key(.none), limit: 6,
+                    retryAfterNanoseconds: 1)), .rateLimited
+        ),
+        (
+            .limited(
+                LimitRefusal(
+                    kind: .concurrentRequests, scope: .key(.none), limit: 6,
+                    retryAfterNanoseconds: 1)), .concurrencyLimited
+        ),
     ])
     func refusalsHaveTheirKind(refusal: Refusal, kind: APIErrorKind) {
-        #expect(APIError(refusal, retryAfterSeconds: 7).kind == kind)
+        #expect(APIError(refusal, retryAfterMilliseconds: 6_001).kind == kind)
     }
 
     @Test func retryAfterIsThePrediction() {
-        let error = APIError(.queueFull(limit: 3), retryAfterSeconds: 7)
+        let error = APIError(.queueFull(limit: 3), retryAfterMilliseconds: 6_001)
         #expect(error.httpFields.contains { $0.name == "retry-after" && $0.value == "7" })
     }
 

@@ -102,7 +102,7 @@ private struct Trial {
             credentials: WorkerLinkCredentials(.none), upstream: nil)
         dispatcher.install { [logger, status] in
             Dispatcher(
-                pool: pool, loop: loop, loops: [], numbers: WorkerNumbers(),
+                pool: pool, loop: loop, loops: [], commons: DispatcherCommons(),
                 admission: AdmissionConfiguration(), aheadLimitTickets: 0, policy: .leastLoad,
                 decisionLimit: 16,
                 status: status, clock: MonotonicClock.now, logger: logger)

@@ -64,4 +64,15 @@ package struct LimitRefusal: Hashable, Sendable {
     /// After which the request would be let in, if nobody else came.
     package var retryAfterNanoseconds: Int64
     package var standing: RateStanding
+
+    package init(
+        kind: LimitKind, scope: LimitScope, limit: Int, retryAfterNanoseconds: Int64,
+        standing: RateStanding = .unlimited
+    ) {
+        self.kind = kind
+        self.scope = scope
+        self.limit = limit
+        self.retryAfterNanoseconds = retryAfterNanoseconds
+        self.standing = standing
+    }
 }

@@ -10,6 +10,9 @@ extension AdmissionQueue {
         package var aheadNanoseconds: Double
     }
 
+    /// Engine time of all that waits, batch work apart.
+    package var backlogNanoseconds: Int64 { order.backlog(tier: 0) + order.backlog(tier: 1) }
+
     /// Of a ticket that comes now.
     package mutating func place(
         _ work: Work, of claim: Claim, tier: ServiceTier

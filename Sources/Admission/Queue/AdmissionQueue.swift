@@ -147,7 +147,7 @@ package struct AdmissionQueue: Sendable {
     }
 
     /// Why so many tickets would not be let in now; nil when they would.
-    package func refusal(tickets: Int, deadline: Instant?, now: Instant) -> Refusal? {
+    private func refusal(tickets: Int, deadline: Instant?, now: Instant) -> Refusal? {
         if isDraining { return .draining }
         if let deadline, deadline <= now { return .deadlinePassed }
         guard waiting.count + tickets <= configuration.queueLimitTickets else {

@@ -8,6 +8,8 @@ package struct WaitPrediction: Hashable, Sendable {
     package var p90Nanoseconds: Int64
     /// Before calibration.
     var rawNanoseconds: Double
+    /// Engine time ahead; nil when the rate was measured.
+    var unmeasuredAhead: Double?
 }
 
 /// Predicts waits from the work ahead and from how fast work was handed out while somebody waited,
@@ -73,14 +75,13 @@ package struct WaitPredictor: Sendable {
     ///
     /// - Parameter workers: Takes so many to be busy all the time until something is known.
     package func rate(workers: Int) -> Double {
-        guard handOuts >= Self.handOutsMin, time > 0, work > 0 else {
-            return Double(max(1, workers))
-        }
-        return work / time
+        isRateMeasured ? work / time : Double(max(1, workers))
     }
 
+    private var isRateMeasured: Bool { handOuts >= Self.handOutsMin && time > 0 && work > 0 }
+
     /// Whether predictions rest on measurements.
-    package var isMeasured: Bool { handOuts >= Self.handOutsMin && all.count >= Self.outcomesMin }
+    package var isMeasured: Bool { isRateMeasured && all.count >= Self.outcomesMin }
 
     // MARK: Predictions
 
@@ -94,13 +95,20 @@ package struct WaitPredictor: Sendable {
         let p90 = isKnown ? window.quantile(level) ?? 1 : Self.defaultP90Factor
         return WaitPrediction(
             medianNanoseconds: Self.whole(raw * median),
-            p90Nanoseconds: Self.whole(raw * max(p90, median)), rawNanoseconds: raw)
+            p90Nanoseconds: Self.whole(raw * max(p90, median)), rawNanoseconds: raw,
+            unmeasuredAhead: isRateMeasured ? nil : aheadNanoseconds)
     }
 
     /// What became of a prediction.
     package mutating func observe(_ prediction: WaitPrediction, actualNanoseconds: Int64) {
-        let ratio = Double(max(0, actualNanoseconds)) / prediction.rawNanoseconds
-        windows[Self.sizeClass(prediction.rawNanoseconds)].add(ratio)
+        var raw = prediction.rawNanoseconds
+        if let ahead = prediction.unmeasuredAhead {
+            // An assumed rate was wrong by whatever: what counts is how wrong `ahead` was.
+            guard isRateMeasured else { return }
+            raw = max(ahead / rate(workers: 1), Self.leastNanoseconds)
+        }
+        let ratio = Double(max(0, actualNanoseconds)) / raw
+        windows[Self.sizeClass(raw)].add(ratio)
         all.add(ratio)
         let holds = actualNanoseconds <= prediction.p90Nanoseconds
         level = min(max(level + Self.levelStep * (Self.kept - (holds ? 1 : 0)), 0.7), 0.999)

@@ -87,7 +87,14 @@ struct GatewayComposer {
             waitLimitNanoseconds: Int64(values.requiredInteger(.queueWait)) * 1_000_000_000,
             noWorkerWaitLimitNanoseconds: Int64(values.requiredInteger(.noWorkerWait))
                 * 1_000_000_000,
-            batchReserveSlots: values.requiredInteger(.batchReserveSlots))
+            promotionNanoseconds: Int64(values.requiredNumber(.ageingSeconds) * 1e9),
+            batchReserveSlots: values.requiredInteger(.batchReserveSlots),
+            standardShare: Double(values.requiredInteger(.defaultTierShare)) / 100,
+            limitBurstShare: values.requiredNumber(.limitBurstSeconds) / 60,
+            overload: OverloadController.Configuration(
+                targetNanoseconds: Int64(values.requiredNumber(.overloadWaitSeconds) * 1e9),
+                intervalNanoseconds: Int64(
+                    values.requiredNumber(.overloadIntervalSeconds) * 1e9)))
         configuration.decisionLimit = values.requiredInteger(.decisionLimit)
         configuration.breaker = BreakerConfiguration(
             failureLimit: values.requiredInteger(.breakerFailures),

@@ -58,6 +58,24 @@ extension Setting {
     static let noWorkerWait = Setting(
         "no-worker-wait", .integer(1...1_000_000), default: .integer(15),
         "Longest wait while no worker is ready, in seconds; then 503.")
+    static let ageingSeconds = Setting(
+        "ageing-seconds", .number(0.1...3_600), default: .number(10),
+        "A tier that waited so long while others went before it goes first once, in seconds.")
+    static let defaultTierShare = Setting(
+        "default-tier-share", .integer(0...90), default: .integer(10),
+        "Engine time that the default tier gets under any load of priority work, in percent.")
+    static let limitBurstSeconds = Setting(
+        "limit-burst-seconds", .number(0.01...60), default: .number(10),
+        "Limits per minute let through so many seconds' worth at once; more is 429.")
+    static let overloadWaitSeconds = Setting(
+        "overload-wait-seconds", .number(0...1_000_000), default: .number(60),
+        """
+        While no request gets a slot sooner, in seconds, the newest of the lowest tier are \
+        refused with 503; 0 for never.
+        """)
+    static let overloadIntervalSeconds = Setting(
+        "overload-interval-seconds", .number(0.1...3_600), default: .number(10),
+        "How long waits may be longer than that, in seconds.")
     static let retryLimit = Setting(
         "retry-limit", .integer(0...1_000_000), default: .integer(3),
         "Workers that a request may lose in a row without a token from any; then it fails.")
@@ -189,7 +207,9 @@ extension Setting {
             host, port, tlsPort, tlsCertificate, tlsKey, tlsSelfSigned, adminHost, adminPort,
             adminTokenFile, apiKeyFile, accessLog, otlpEndpoint, otlpSampleRatio,
             otlpServiceName, loops, tokenizerThreads, queueLimit, queueWait,
-            noWorkerWait, retryLimit, resumeLimit, decisionLimit, breakerFailures,
+            noWorkerWait, ageingSeconds, defaultTierShare, limitBurstSeconds,
+            overloadWaitSeconds, overloadIntervalSeconds, retryLimit, resumeLimit, decisionLimit,
+            breakerFailures,
             breakerWindowSeconds, breakerOpenSeconds, retryBudgetPercent, workerSlotsDefault,
             workerHangSeconds, workerCheckSeconds, bodyLimit,
             keepaliveInterval, timeLimit, sloTTFT, sloITL, resumeWindowSeconds, resumableStreams,

@@ -43,9 +43,13 @@ final class ConnectionLoop {
             switch event {
             case .granted(let ticket, let worker):
                 granted(ticket, worker, of: pool)
-            case .refused(let ticket, let refusal, let retryAfterSeconds):
+            case .refused(let ticket, let refusal, let milliseconds):
                 let choice = choices.removeValue(forKey: ticket)
-                choice?.refused(refusal, retryAfterSeconds: retryAfterSeconds)
+                choice?.refused(refusal, retryAfterMilliseconds: milliseconds)
+            case .stands(let ticket, let standing):
+                choices[ticket]?.stands(standing)
+            case .places(let places):
+                for place in places { choices[place.ticket]?.waits(at: place) }
             case .retired(let ticket):
                 choices.removeValue(forKey: ticket)?.poolRetired()
             case .retryDenied(let ticket):
@@ -159,6 +163,23 @@ final class ConnectionLoop {
         let now = core.clock()
         // A copy, since one may end, and remove itself, while it is looked at.
         for request in Array(work.values) { request.tick(now: now) }
+        askPlaces()
+    }
+
+    /// Streams that wait tell their clients how long they will.
+    private func askPlaces() {
+        var waiting: [(pool: Pool, tickets: [TicketID])] = []
+        for (ticket, choice) in choices {
+            guard let pool = choice.asksPlace else { continue }
+            if let index = waiting.firstIndex(where: { $0.pool.number == pool.number }) {
+                waiting[index].tickets.append(ticket)
+            } else {
+                waiting.append((pool, [ticket]))
+            }
+        }
+        for (pool, tickets) in waiting {
+            pool.dispatcher.perform { $0.tellPlaces(tickets) }
+        }
     }
 
     /// The drain time is over: what still runs ends with an error of its own.

@@ -13,8 +13,46 @@ struct Submission: Sendable {
     /// When the caller stops being interested; nil for never.
     var deadline: Instant?
     var arrival: Instant
-    /// Of each choice.
-    var request = PlacementRequest.unknown
+    /// Of each choice, in their order; one for all when there is only one.
+    var requests = [PlacementRequest.unknown]
+    /// Of all its prompts, for the limits.
+    var promptTokens = 0
+    var terms = SubmissionTerms.builtIn
+
+    func request(_ choice: Int) -> PlacementRequest {
+        requests[min(choice, requests.count - 1)]
+    }
+}
+
+/// Whose request it is, and what limits it has.
+struct SubmissionTerms: Sendable {
+    var claim: AdmissionQueue.Claim
+    var limits: [(scope: LimitScope, limits: RateLimits)] = []
+
+    static let builtIn = SubmissionTerms(claim: .builtIn)
+
+    init(claim: AdmissionQueue.Claim) {
+        self.claim = claim
+    }
+
+    init(_ principal: Principal) {
+        claim = AdmissionQueue.Claim(tenant: principal.tenant, share: principal.share)
+        if principal.keyLimits != .none {
+            limits.append((.key(principal.key), principal.keyLimits))
+        }
+        if principal.tenantLimits != .none {
+            limits.append((.tenant(principal.tenant), principal.tenantLimits))
+        }
+    }
+}
+
+/// Where a waiting ticket stands.
+struct TicketPlace: Sendable {
+    var ticket: TicketID
+    /// 1 is next.
+    var position: Int
+    /// Until it is handed out; nil before there is a basis for a prediction.
+    var etaMilliseconds: Int?
 }
 
 /// What a connection loop tells the dispatcher of its own link to a worker.
@@ -28,7 +66,11 @@ enum LinkReport: Sendable {
 /// Dispatcher → connection loop; delivered in batches, in order.
 enum DispatchEvent: Sendable {
     case granted(TicketID, WorkerID)
-    case refused(TicketID, Refusal, retryAfterSeconds: Int)
+    case refused(TicketID, Refusal, retryAfterMilliseconds: Int)
+    /// How its caller's limits stand; after it was let in, or before it is refused by one.
+    case stands(TicketID, RateStanding)
+    /// What a loop asked for: of those that wait.
+    case places([TicketPlace])
     /// The ticket's pool has ended: another one may serve what it asks for.
     case retired(TicketID)
     /// The retry budget is used up: the choice ends with its last worker's error.

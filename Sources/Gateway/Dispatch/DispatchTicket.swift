@@ -1,3 +1,4 @@
+import Admission
 import InferenceTypes
 import Routing
 
@@ -26,6 +27,15 @@ struct DispatchTicket: Sendable {
     var queued: Instant
     var cause = Decision.Cause.new
     var attempts = 0
+    var claim = AdmissionQueue.Claim.builtIn
+    /// Engine time in nanoseconds that its tenant was charged.
+    var charged: Int64 = 0
+    /// Engine time that it was predicted to take.
+    var predictedCost: Int64 = 1
+    /// Of its wait, the first time; nil when it did not have to.
+    var wait: WaitPrediction?
+    /// Of `LimitedRequests`; nil without limits.
+    var limited: UInt64?
     /// Nil while it waits.
     var run: Run?
 }
@@ -43,4 +53,8 @@ struct RunSummary: Sendable {
     /// Tokens from its last worker; 0 also when their times say nothing, since the client did not
     /// read as fast as they came.
     var timedTokens = 0
+    /// From all its workers.
+    var generatedTokens = 0
+    /// Of its prompt that were resident at its first worker.
+    var cachedTokens = 0
 }

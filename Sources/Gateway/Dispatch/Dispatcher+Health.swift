@@ -22,7 +22,9 @@ extension Dispatcher {
         tickets[ticket]?.run = nil
         let cause = retry.isResumed ? Decision.Cause.resume : .retry
         if !health.retry(retry, now: now) {
-            tickets[ticket] = nil
+            if let entry = tickets.removeValue(forKey: ticket) {
+                endLimits(of: entry, tokens: 0, now: now)
+            }
             outbox[ticket.loop].append(.retryDenied(ticket))
         } else if retry.waitNanoseconds == 0 {
             return requeue(ticket, cause)

@@ -8,7 +8,7 @@ import Routing
 /// The pool's workers: they come, drain, report their links and go.
 extension Dispatcher {
     func addWorker(_ endpoint: HTTPEndpoint, weight: Double = 1) -> WorkerID {
-        let id = numbers.next()
+        let id = commons.nextWorker()
         workers[id] = WorkerEntry(endpoint: endpoint, linked: loops.map { _ in false })
         // The slots are known once the first link has asked the worker.
         fleet.add(id, slots: 1, weight: weight, rates: rates.pool)

@@ -47,7 +47,7 @@ final class Dispatcher {
     let loops: [ConnectionLoopHandle]
     let clock: @Sendable () -> Instant
     let pool: Pool
-    let numbers: WorkerNumbers
+    let commons: DispatcherCommons
     private var policy: RoutingPolicy
     let status: FleetStatus
     let logger: Logger
@@ -55,7 +55,9 @@ final class Dispatcher {
     var queue: AdmissionQueue
     var fleet: Fleet
     var health: FleetHealth
-    var rate = ServiceRate()
+    var predictor = WaitPredictor()
+    var overload: OverloadController
+    var limitedRequests = LimitedRequests()
     var tickets: [TicketID: DispatchTicket] = [:]
     var decisions: DecisionLog
     var rates = RateBook()
@@ -64,7 +66,7 @@ final class Dispatcher {
     var workerOrder: [WorkerID] = []
     var batchRuns = BatchRuns()
     /// Of the tickets in `queue`.
-    private var queued = QueuedWork()
+    var queued = QueuedWork()
     var workers: [WorkerID: WorkerEntry] = [:]
     /// Of `Dispatcher+Health.swift`.
     var healthTimer: (due: Instant, task: Scheduled<Void>)?
@@ -75,7 +77,7 @@ final class Dispatcher {
     /// Workers with a `drain`.
     var draining: Set<WorkerID> = []
     /// Ready workers that are not being drained.
-    private var takingWorkers = 0
+    private(set) var takingWorkers = 0
     var outbox: [[DispatchEvent]]
     private var expiryTimer: RepeatedTask?
     /// Called once, when the first worker takes requests.
@@ -96,13 +98,13 @@ final class Dispatcher {
     }
 
     init(
-        pool: Pool, loop: any EventLoop, loops: [ConnectionLoopHandle], numbers: WorkerNumbers,
+        pool: Pool, loop: any EventLoop, loops: [ConnectionLoopHandle], commons: DispatcherCommons,
         admission: AdmissionConfiguration, aheadLimitTickets: Int, policy: RoutingPolicy,
         decisionLimit: Int, health: FleetHealth = FleetHealth(now: .zero), status: FleetStatus,
         clock: @escaping @Sendable () -> Instant, logger: Logger
     ) {
         self.pool = pool
-        self.numbers = numbers
+        self.commons = commons
         self.loop = loop
         self.loops = loops
         self.clock = clock
@@ -111,6 +113,8 @@ final class Dispatcher {
         self.status = status
         self.logger = logger
         self.queue = AdmissionQueue(configuration: admission, now: clock())
+        self.overload = OverloadController(configuration: admission.overload)
+        commons.limits.burstShare = admission.limitBurstShare
         self.fleet = Fleet(
             configuration: RoutingConfiguration(
                 aheadLimitTickets: aheadLimitTickets, seed: UInt64.random(in: 0...UInt64.max)))
@@ -126,22 +130,20 @@ final class Dispatcher {
             return settle()
         }
         let now = clock()
-        let outcome = queue.submit(
-            submission.tickets, tier: submission.tier, deadline: submission.deadline, now: now)
         for (choice, ticket) in submission.tickets.enumerated() {
+            let request = submission.request(choice)
             tickets[ticket] = DispatchTicket(
                 requestID: submission.requestID, choice: choice, tier: submission.tier,
-                arrival: now, deadline: submission.deadline, request: submission.request,
-                queued: now)
+                arrival: now, deadline: submission.deadline, request: request, queued: now,
+                claim: submission.terms.claim, predictedCost: cost(of: request))
         }
-        switch outcome {
-        case .queued:
+        if let refusal = admit(submission, now: now) {
+            refuse(submission.tickets, refusal, now: now)
+        } else {
             health.requested(submission.tickets.count, now: now)
-            for _ in submission.tickets { queued.add(submission.request) }
+            for choice in submission.tickets.indices { queued.add(submission.request(choice)) }
             place(now: now)
             for ticket in submission.tickets { makeWay(for: ticket) }
-        case .refused(let refusal):
-            for ticket in submission.tickets { refuse(ticket, refusal, now: now) }
         }
         settle()
     }
@@ -175,14 +177,14 @@ final class Dispatcher {
         let now = clock()
         callEnded(ticket, fault, now: now)
         batchRuns.ended(ticket)
+        charge(entry, for: summary, now: now)
+        endLimits(of: entry, tokens: summary.generatedTokens, now: now)
         if queue.cancel(ticket) {
             queued.remove(entry.request)
+            gaveUp(entry, now: now)
         } else {
             if let run = entry.run { learn(from: run, summary, now: now) }
-            if fleet.release(ticket) {
-                rate.finished(now: now)
-                place(now: now)
-            }
+            if fleet.release(ticket) { place(now: now) }
         }
         settle()
     }
@@ -195,8 +197,7 @@ final class Dispatcher {
         batchRuns.ended(ticket)
         _ = fleet.release(ticket)
         if case .over = retirement {
-            tickets[ticket] = nil
-            outbox[ticket.loop].append(.retired(ticket))
+            retire(ticket)
             return settle()
         }
         tickets[ticket]?.queued = now
@@ -204,7 +205,8 @@ final class Dispatcher {
         tickets[ticket]?.run = nil
         queued.add(entry.request)
         queue.requeue(
-            ticket, tier: entry.tier, arrival: entry.arrival, deadline: entry.deadline, now: now)
+            ticket, of: entry.claim.tenant, tier: entry.tier, arrival: entry.arrival,
+            deadline: entry.deadline, now: now)
         place(now: now)
         makeWay(for: ticket)
         settle()
@@ -229,6 +231,8 @@ final class Dispatcher {
     /// What a reload may change while requests run.
     func reconfigure(_ configuration: GatewayConfiguration, _ settings: PoolSettings) {
         queue.configuration = configuration.admission
+        overload.configuration = configuration.admission.overload
+        commons.limits.burstShare = configuration.admission.limitBurstShare
         policy = settings.policy
         fleet.setAheadLimit(settings.aheadLimitTickets)
         health.reconfigure(
@@ -261,14 +265,19 @@ final class Dispatcher {
         deadline.cancel()
         retirement = .over
         queued = QueuedWork()
-        for ticket in queue.removeAll() {
-            tickets[ticket] = nil
-            outbox[ticket.loop].append(.retired(ticket))
-        }
+        for ticket in queue.removeAll() { retire(ticket) }
         // What runs comes back as `requeue`, and is sent back then.
         for id in workers.keys.sorted() { broadcast(.workerEvicted(id)) }
         settle()
         whenDone()
+    }
+
+    /// Another pool may serve what the ticket asks for, and takes its limits anew.
+    private func retire(_ ticket: TicketID) {
+        if let entry = tickets.removeValue(forKey: ticket) {
+            endLimits(of: entry, tokens: 0, isRefused: true, now: clock())
+        }
+        outbox[ticket.loop].append(.retired(ticket))
     }
 
     // MARK: Placing
@@ -285,6 +294,7 @@ final class Dispatcher {
             }
             queued.remove(entry.request)
             let worker = choose(ticket, entry, now: now)
+            handedOut(&entry, now: now)
             entry.attempts += 1
             entry.run = run(ticket, on: worker, now: now)
             if entry.tier == .batch { batchRuns.began(ticket, on: worker) }
@@ -340,15 +350,22 @@ final class Dispatcher {
             waiting: queue.count, outcome: outcome)
     }
 
-    private func refuse(_ ticket: TicketID, _ refusal: Refusal, now: Instant) {
-        if let entry = tickets.removeValue(forKey: ticket) {
-            let kind = APIError(refusal, retryAfterSeconds: 0).kind.rawValue
-            decisions.add(decision(entry, .refused(kind), now: now))
+    /// The tickets of one request.
+    func refuse(_ refused: [TicketID], _ refusal: Refusal, now: Instant) {
+        let milliseconds = retryAfterMilliseconds(refusal, refused, now: now)
+        for ticket in refused {
+            if let entry = tickets.removeValue(forKey: ticket) {
+                let kind = APIError(refusal, retryAfterMilliseconds: 0).kind.rawValue
+                decisions.add(decision(entry, .refused(kind), now: now))
+                endLimits(of: entry, tokens: 0, isRefused: true, now: now)
+            }
+            status.refused(refusal)
+            if case .limited(let limit) = refusal {
+                outbox[ticket.loop].append(.stands(ticket, limit.standing))
+            }
+            outbox[ticket.loop].append(
+                .refused(ticket, refusal, retryAfterMilliseconds: milliseconds))
         }
-        status.refused(refusal)
-        outbox[ticket.loop].append(
-            .refused(
-                ticket, refusal, retryAfterSeconds: rate.retryAfterSeconds(waiting: queue.count)))
     }
 
     func broadcast(_ event: DispatchEvent) {
@@ -358,6 +375,7 @@ final class Dispatcher {
     /// Ends every operation: one message per connection loop, the published numbers, the timer.
     func settle() {
         completeDrains()
+        settleWaits()
         if case .idling = retirement, tickets.isEmpty { return endRetirement() }
         settleHealth()
         for index in outbox.indices where !outbox[index].isEmpty {
@@ -382,7 +400,8 @@ final class Dispatcher {
             FleetStatus.Numbers(
                 pool: pool.name, waiting: queue.count + delayedRetries, inFlight: fleet.inFlight,
                 readyWorkers: takingWorkers, readySlots: fleet.readySlots, workers: fleet.count,
-                queuedSecondsPerSlot: queuedSecondsPerSlot), of: pool.number)
+                queuedSecondsPerSlot: queuedSecondsPerSlot,
+                waitingByTier: ServiceTier.allCases.map { queue.count(of: $0) }), of: pool.number)
     }
 
     private var queuedSecondsPerSlot: Double {
@@ -391,11 +410,14 @@ final class Dispatcher {
             rates: rates.pool, readyWorkers: takingWorkers, readySlots: fleet.readySlots)
     }
 
-    private func expire() {
+    func expire() {
         let now = clock()
         for (ticket, refusal) in queue.expire(now: now) {
-            if let entry = tickets[ticket] { queued.remove(entry.request) }
-            refuse(ticket, refusal, now: now)
+            if let entry = tickets[ticket] {
+                queued.remove(entry.request)
+                gaveUp(entry, now: now)
+            }
+            refuse([ticket], refusal, now: now)
         }
         settle()
     }

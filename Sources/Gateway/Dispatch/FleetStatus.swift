@@ -16,6 +16,8 @@ final class FleetStatus: Sendable {
         var workers = 0
         /// `QueuedWork.secondsPerSlot`.
         var queuedSecondsPerSlot = 0.0
+        /// By `ServiceTier.rawValue`.
+        var waitingByTier = [0, 0, 0]
 
         static func + (left: Numbers, right: Numbers) -> Numbers {
             Numbers(
@@ -25,16 +27,28 @@ final class FleetStatus: Sendable {
                 readySlots: left.readySlots + right.readySlots,
                 workers: left.workers + right.workers,
                 // Of the pool that is shortest of slots: no other has any for it.
-                queuedSecondsPerSlot: max(left.queuedSecondsPerSlot, right.queuedSecondsPerSlot))
+                queuedSecondsPerSlot: max(left.queuedSecondsPerSlot, right.queuedSecondsPerSlot),
+                waitingByTier: zip(left.waitingByTier, right.waitingByTier).map { $0 + $1 })
         }
     }
 
+    /// Choices, since the start.
     struct Refusals: Sendable {
         var queueFull: UInt64 = 0
         var waitedTooLong: UInt64 = 0
+        var wouldWaitTooLong: UInt64 = 0
+        var shed: UInt64 = 0
         var noWorker: UInt64 = 0
         var deadlinePassed: UInt64 = 0
         var draining: UInt64 = 0
+        var limited: UInt64 = 0
+    }
+
+    /// Predicted waits, since the start.
+    struct Predictions: Sendable {
+        /// Those who waited no longer than the p90 that was predicted.
+        var kept: UInt64 = 0
+        var exceeded: UInt64 = 0
     }
 
     /// Some workers, at most `Dispatcher.workerMetricsLimit` of each pool, and counts since the
@@ -50,6 +64,7 @@ final class FleetStatus: Sendable {
         var pools: [Int: Numbers] = [:]
         var workers: [Int: Workers] = [:]
         var refusals = Refusals()
+        var predictions = Predictions()
         var isDraining = false
 
         /// A sum does not depend on the order.
@@ -93,9 +108,21 @@ final class FleetStatus: Sendable {
             case .noWorker: $0.refusals.noWorker += 1
             case .deadlinePassed: $0.refusals.deadlinePassed += 1
             case .draining: $0.refusals.draining += 1
+            case .wouldWaitTooLong: $0.refusals.wouldWaitTooLong += 1
+            case .shed: $0.refusals.shed += 1
+            case .limited: $0.refusals.limited += 1
             }
         }
     }
+
+    /// A choice whose wait was predicted has got its worker.
+    func waited(asPredicted isKept: Bool) {
+        state.withLock {
+            if isKept { $0.predictions.kept += 1 } else { $0.predictions.exceeded += 1 }
+        }
+    }
+
+    var predictions: Predictions { state.withLock { $0.predictions } }
 
     func drain() {
         state.withLock { $0.isDraining = true }

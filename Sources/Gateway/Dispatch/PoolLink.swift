@@ -28,10 +28,21 @@ protocol TicketHolder: AnyObject {
     var worker: WorkerID? { get }
     /// Starts on the worker. False when its link has broken, or never was.
     func granted(_ worker: WorkerID, on link: PoolLink?) -> Bool
-    func refused(_ refusal: Refusal, retryAfterSeconds: Int)
+    func refused(_ refusal: Refusal, retryAfterMilliseconds: Int)
+    /// How its caller's limits stand.
+    func stands(_ standing: RateStanding)
+    /// The pool for which it waits, if somebody is told how long it will.
+    var asksPlace: Pool? { get }
+    func waits(at place: TicketPlace)
     func poolRetired()
     /// A failed call needed the retry budget, which is used up.
     func retryDenied()
     /// Leaves its worker, which is being drained.
     func move()
+}
+
+extension TicketHolder {
+    func stands(_ standing: RateStanding) {}
+    var asksPlace: Pool? { nil }
+    func waits(at place: TicketPlace) {}
 }

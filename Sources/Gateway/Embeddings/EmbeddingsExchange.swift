@@ -95,7 +95,9 @@ final class EmbeddingsExchange: HTTPServerStreamReceiver, ConnectionWork {
                 requestID: context.requestID, tickets: [work.ticket], tier: .standard,
                 deadline: [context.firstTokenDeadline, context.deadline].compactMap(\.self).min(),
                 arrival: context.arrival,
-                request: PlacementRequest(promptTokens: prepared.promptTokens)),
+                requests: [PlacementRequest(promptTokens: prepared.promptTokens)],
+                promptTokens: prepared.promptTokens,
+                terms: SubmissionTerms(context.caller.principal)),
             to: prepared.pool)
     }
 

@@ -62,8 +62,8 @@ final class EmbeddingsWork: TicketHolder {
         return true
     }
 
-    func refused(_ refusal: Refusal, retryAfterSeconds: Int) {
-        end()?.failed(APIError(refusal, retryAfterSeconds: retryAfterSeconds))
+    func refused(_ refusal: Refusal, retryAfterMilliseconds: Int) {
+        end()?.failed(APIError(refusal, retryAfterMilliseconds: retryAfterMilliseconds))
     }
 
     func poolRetired() {

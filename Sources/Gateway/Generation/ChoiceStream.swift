@@ -105,9 +105,23 @@ final class ChoiceStream: TicketHolder, EngineStreamReceiver {
         }
     }
 
-    func refused(_ refusal: Refusal, retryAfterSeconds: Int) {
+    func refused(_ refusal: Refusal, retryAfterMilliseconds: Int) {
         guard let generation = ended() else { return }
-        generation.choiceFailed(APIError(refusal, retryAfterSeconds: retryAfterSeconds))
+        generation.choiceFailed(APIError(refusal, retryAfterMilliseconds: retryAfterMilliseconds))
+    }
+
+    func stands(_ standing: RateStanding) {
+        generation?.choiceStands(standing)
+    }
+
+    var asksPlace: Pool? {
+        failover.state == .waiting && generation?.wantsProgress == true ? pool : nil
+    }
+
+    func waits(at place: TicketPlace) {
+        guard failover.state == .waiting else { return }
+        generation?.choiceProgressed(
+            .queued(position: place.position, etaMilliseconds: place.etaMilliseconds))
     }
 
     /// Its pool has ended. Before its first token another pool may serve the request.
@@ -328,7 +342,9 @@ final class ChoiceStream: TicketHolder, EngineStreamReceiver {
         if failover.end() { cancelCall() }
         generation.attemptEnded(index)
         self.generation = nil
-        let summary = RunSummary(timedTokens: wasPaused ? 0 : accepted.count - acceptedBefore)
+        let summary = RunSummary(
+            timedTokens: wasPaused ? 0 : accepted.count - acceptedBefore,
+            generatedTokens: accepted.count, cachedTokens: usage.cachedTokens)
         connectionLoop.finish(ticket, summary, after: lastFault, of: pool)
         return generation
     }
@@ -360,8 +376,7 @@ extension APIError {
         "The worker was lost, and the one at hand cannot continue an answer that has a seed, a "
             + "grammar or penalties.")
 
-    init(_ refusal: Refusal, retryAfterSeconds: Int) {
-        let milliseconds = retryAfterSeconds * 1_000
+    init(_ refusal: Refusal, retryAfterMilliseconds milliseconds: Int) {
         switch refusal {
         case .queueFull(let limit):
             self.init(
@@ -371,6 +386,22 @@ extension APIError {
             self.init(
                 .waitTooLong,
                 "No slot became free within \(nanoseconds / 1_000_000_000) s; try again later.",
+                retryAfterMilliseconds: milliseconds)
+        case .wouldWaitTooLong(let nanoseconds, _):
+            let seconds = Double(nanoseconds / 100_000_000) / 10
+            self.init(
+                .waitTooLong,
+                "A slot would become free in about \(seconds) s, later than the request may wait.",
+                retryAfterMilliseconds: milliseconds)
+        case .shed:
+            self.init(
+                .waitTooLong, "The model is overloaded; try again later.",
+                retryAfterMilliseconds: milliseconds)
+        case .limited(let limit):
+            let name = limit.kind.rawValue.replacing("_", with: " ")
+            self.init(
+                limit.kind == .concurrentRequests ? .concurrencyLimited : .rateLimited,
+                "The \(limit.scope.name)'s limit of \(limit.limit) \(name) is reached.",
                 retryAfterMilliseconds: milliseconds)
         case .noWorker:
             self.init(

@@ -135,12 +135,11 @@ final class Generation: ConnectionWork {
         openChoices = choices.count
         submitted = core.clock()
         for choice in choices.indices { trace?.choiceWaits(choice, since: submitted) }
-        for (index, prompt) in prepared.prompts.enumerated() {
-            let first = index * request.choiceCount
-            submit(
-                Array(choices[first..<first + request.choiceCount]), request,
-                placement: prompt.placement, to: prepared.pool)
-        }
+        submit(
+            choices, request,
+            placements: prepared.prompts.flatMap {
+                Array(repeating: $0.placement, count: request.choiceCount)
+            }, promptTokens: promptTokens, to: prepared.pool)
     }
 
     private func run(_ chat: ForwardedChat) {
@@ -155,12 +154,14 @@ final class Generation: ConnectionWork {
         forwarded = (chat, choice)
         submitted = core.clock()
         trace?.choiceWaits(0, since: submitted)
-        submit([choice], chat.request, placement: chat.placement, to: chat.pool)
+        submit(
+            [choice], chat.request, placements: [chat.placement],
+            promptTokens: chat.placement.promptTokens, to: chat.pool)
     }
 
     private func submit(
-        _ choices: [any TicketHolder], _ request: ChatRequest, placement: PlacementRequest,
-        to pool: Pool
+        _ choices: [any TicketHolder], _ request: ChatRequest, placements: [PlacementRequest],
+        promptTokens: Int, to pool: Pool
     ) {
         let deadlines = [context.firstTokenDeadline, context.deadline].compactMap(\.self)
         connectionLoop.submit(
@@ -168,7 +169,8 @@ final class Generation: ConnectionWork {
             Submission(
                 requestID: context.requestID, tickets: choices.map(\.ticket),
                 tier: tier(of: request), deadline: deadlines.min(),
-                arrival: context.arrival, request: placement),
+                arrival: context.arrival, requests: placements, promptTokens: promptTokens,
+                terms: SubmissionTerms(context.caller.principal)),
             to: pool)
     }
 

@@ -21,7 +21,7 @@ actor PoolDirectory {
     private let core: GatewayCore
     private let loops: [ConnectionLoopHandle]
     private let dispatchLoop: any EventLoop
-    private let numbers: NIOLoopBound<WorkerNumbers>
+    private let commons: NIOLoopBound<DispatcherCommons>
     /// Looks names of workers up; a thread of its own, since lookups block it.
     private let resolver: NIOThreadPool
     /// What pools should be by now; `ServingState` says what they are.
@@ -41,13 +41,13 @@ actor PoolDirectory {
 
     init(
         core: GatewayCore, configuration: GatewayConfiguration, loops: [ConnectionLoopHandle],
-        dispatchLoop: any EventLoop, numbers: NIOLoopBound<WorkerNumbers>
+        dispatchLoop: any EventLoop, commons: NIOLoopBound<DispatcherCommons>
     ) {
         self.core = core
         self.configuration = configuration
         self.loops = loops
         self.dispatchLoop = dispatchLoop
-        self.numbers = numbers
+        self.commons = commons
         resolver = NIOThreadPool(numberOfThreads: 1)
         resolver.start()
     }
@@ -127,13 +127,13 @@ actor PoolDirectory {
             name: plan.settings.name, number: number, kind: plan.settings.kind, model: served,
             dispatcher: handle, credentials: WorkerLinkCredentials(plan.credentials),
             upstream: plan.upstream.map { UpstreamAccess($0) })
-        let (core, loops, numbers, loop) = (core, loops, numbers, dispatchLoop)
+        let (core, loops, commons, loop) = (core, loops, commons, dispatchLoop)
         let (admission, settings) = (configuration.admission, plan.settings)
         let decisionLimit = configuration.decisionLimit
         let (breaker, budget) = (configuration.breaker, configuration.retryBudgetPercent)
         handle.install {
             Dispatcher(
-                pool: pool, loop: loop, loops: loops, numbers: numbers.value,
+                pool: pool, loop: loop, loops: loops, commons: commons.value,
                 admission: admission, aheadLimitTickets: settings.aheadLimitTickets,
                 policy: settings.policy, decisionLimit: decisionLimit,
                 health: FleetHealth(

@@ -91,8 +91,12 @@ final class UpstreamChoice: TicketHolder, UpstreamCallReceiver {
         return true
     }
 
-    func refused(_ refusal: Refusal, retryAfterSeconds: Int) {
-        ended()?.choiceFailed(APIError(refusal, retryAfterSeconds: retryAfterSeconds))
+    func refused(_ refusal: Refusal, retryAfterMilliseconds: Int) {
+        ended()?.choiceFailed(APIError(refusal, retryAfterMilliseconds: retryAfterMilliseconds))
+    }
+
+    func stands(_ standing: RateStanding) {
+        generation?.choiceStands(standing)
     }
 
     func poolRetired() {
@@ -297,7 +301,9 @@ final class UpstreamChoice: TicketHolder, UpstreamCallReceiver {
         if failover.end() { cancelCall() }
         generation.attemptEnded(0)
         self.generation = nil
-        let summary = RunSummary(timedTokens: wasPaused ? 0 : outputPieces)
+        let summary = RunSummary(
+            timedTokens: wasPaused ? 0 : outputPieces, generatedTokens: usage.completionTokens,
+            cachedTokens: usage.cachedTokens)
         connectionLoop.finish(ticket, summary, after: lastFault, of: chat.pool)
         return generation
     }
