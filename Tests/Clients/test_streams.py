@@ -124,3 +124,32 @@ def test_comments_tell_how_far_the_prompt_is(launch):
     [total] = set(re.findall(r'"prompt_tokens":(\d+)', text))
     assert len(told) > 1 and told == sorted(told)
     assert all(0 < computed < of == int(total) for computed, of in told)
+
+
+def test_comments_tell_the_place_in_the_queue(launch):
+    server = launch("--engine", "simulated", "--model-name", "smollm2", "--slots", "1",
+                    "--keepalive-interval", "1",
+                    "--worker-argument=--step-time=20000").wait_ready()
+    request = body("Hello.", max_tokens=60, stream=True)
+
+    async def ask(client):
+        async with client.stream("POST", "/v1/chat/completions", json=request) as answer:
+            return "".join([text async for text in answer.aiter_text()])
+
+    async def main(count):
+        async with httpx.AsyncClient(base_url=server.url, timeout=60) as client:
+            return await asyncio.gather(*[ask(client) for _ in range(count)])
+
+    waited = []
+    for text in asyncio.run(main(6)):
+        before = text.partition("data: ")[0]
+        places = [int(place) for place in re.findall(r"^: queued pos=(\d+)", before, re.M)]
+        assert places == sorted(places, reverse=True), places
+        assert text.endswith("data: [DONE]\n\n")
+        if places:
+            waited.append(places)
+    # One runs and two wait at the worker itself; the others stand in line, 1.2 s apart.
+    assert sorted(places[0] for places in waited) == [1, 2, 3]
+    # Estimates rest on what was measured.
+    told = re.findall(r"^: queued pos=\d+ eta_ms=(\d+)$", "".join(asyncio.run(main(16))), re.M)
+    assert told and all(0 < int(eta) < 60_000 for eta in told), told
