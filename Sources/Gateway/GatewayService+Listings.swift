@@ -6,14 +6,17 @@ extension GatewayService {
     /// Throws `modelNotFound`.
     func list(_ endpoint: Endpoint, for request: Request) throws(APIError) {
         let state = core.serving.current
+        let languageModels = state.catalogue.languageModels(for: request.principal)
+        let list = ModelList(languageModels.models.map(\.model))
         var body = ByteBuffer()
         switch endpoint.operation {
-        case .models: body = state.catalogue.listBody
-        case .model: try state.catalogue.list.find(endpoint.id).write(into: &body)
-        case .languageModels: state.catalogue.languageModels.write(into: &body)
+        case .models where request.principal.isUnrestricted: body = state.catalogue.listBody
+        case .models: list.write(into: &body)
+        case .model: try list.find(endpoint.id).write(into: &body)
+        case .languageModels: languageModels.write(into: &body)
         case .languageModel:
-            try state.catalogue.languageModels.find(endpoint.id).write(into: &body)
-        case .embeddingModels: state.catalogue.languageModels.writeEmbedding(into: &body)
+            try languageModels.find(endpoint.id).write(into: &body)
+        case .embeddingModels: languageModels.writeEmbedding(into: &body)
         case .imageGenerationModels:
             body.writeStaticString("{\"models\":[]}")
         case .apiKey: try describeKey(of: request, state).write(into: &body)

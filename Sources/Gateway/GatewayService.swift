@@ -50,6 +50,7 @@ struct GatewayService: HTTPService {
         let request = Request(
             head: head, stream: stream, id: requestID,
             principal: try core.authorize(head.fields))
+        try request.principal.require(endpoint.operation)
         switch endpoint.operation {
         case .chatCompletions: return try generate(request, ChatFace())
         case .responses: return try generate(request, ResponsesFace())

@@ -81,6 +81,25 @@ package protocol Storage: Sendable {
     /// Part `index` of a file's content; nil behind the last one.
     func content(ofFile id: String, part index: Int) throws(StorageError) -> [UInt8]?
 
+    // MARK: Tenants
+
+    /// All of them.
+    func tenancy() throws(StorageError) -> Tenancy
+    /// Throws `notFound`, as all of the following.
+    func tenant(_ id: String) throws(StorageError) -> TenantRecord
+    /// Throws `limitReached`, `duplicate`.
+    func create(_ tenant: TenantRecord) throws(StorageError)
+    /// A shorter retention holds for what is stored already too.
+    func update(_ tenant: TenantRecord) throws(StorageError)
+    /// With its applications, keys, and all that it has stored.
+    func deleteTenant(_ id: String) throws(StorageError)
+    func applications(of tenant: String) throws(StorageError) -> [String]
+    func key(_ id: String) throws(StorageError) -> KeyRecord
+    /// With its application, where that is new. Throws `limitReached`.
+    func create(_ key: KeyRecord) throws(StorageError)
+    func update(_ key: KeyRecord) throws(StorageError)
+    func deleteKey(_ id: String) throws(StorageError)
+
     // MARK: Time
 
     /// Ends and forgets what is over by `now`, not more than `limit` of each; how many.

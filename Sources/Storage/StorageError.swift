@@ -21,5 +21,7 @@ package enum StorageError: Error, Hashable, Sendable {
         case files = "files"
         case fileBytes = "bytes of one file"
         case allFileBytes = "bytes of files"
+        case tenants
+        case keys
     }
 }

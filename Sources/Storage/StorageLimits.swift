@@ -18,6 +18,10 @@ package struct StorageLimits: Hashable, Sendable {
     /// Of all of an owner's files.
     package var allFileBytes = 16 << 30
 
+    /// In all, as every change reads all of them.
+    package var tenants = 10_000
+    package var keys = 100_000
+
     /// How long a deferred request may wait, and how long its result is kept.
     package var deferredSeconds = 24 * 3_600
     /// How long a stored response is kept.

@@ -186,7 +186,8 @@ import Testing
         let model = "model: m.gguf\n"
         try expect(
             [
-                "s.yaml:2:7: host 0.0.0.0 can be reached from other machines: give api-key-file as well"
+                "s.yaml:2:7: host 0.0.0.0 can be reached from other machines: "
+                    + "give api-key-file or require-key"
             ],
             of: model + "host: 0.0.0.0\n")
         try expect(

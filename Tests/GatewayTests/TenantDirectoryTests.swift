@@ -85,3 +85,105 @@ import Testing
         #expect(gone.owner == Owner(application: "carol") && gone.keyName == "carol")
     }
 }
+
+/// Keys of tenants.
+@Suite struct TenantKeysTests {
+    private let text: APIKeyText
+    private let old: APIKeyText
+
+    init() {
+        var generator = SystemRandomNumberGenerator()
+        text = APIKeyText(&generator)
+        old = APIKeyText(id: text.id, &generator)
+    }
+
+    private func directory(
+        _ change: (inout TenantRecord, inout KeyRecord) -> Void = { _, _ in }
+    ) -> TenantDirectory {
+        var tenant = TenantRecord(id: "acme", name: "Acme", now: 0)
+        var key = KeyRecord(
+            id: text.id, tenant: "acme", application: "web", name: "n",
+            digest: KeyDigest(of: text.text).bytes, now: 0)
+        change(&tenant, &key)
+        var tenancy = Tenancy()
+        tenancy.tenants = [tenant]
+        tenancy.keys = [key]
+        var numbers = IdentityNumbers()
+        return TenantDirectory(keys: nil, tenancy: tenancy, numbers: &numbers)
+    }
+
+    private func kind(_ directory: TenantDirectory, _ key: APIKeyText, now: Int64) -> APIErrorKind?
+    {
+        do throws(APIError) {
+            _ = try directory.principal(["authorization": "Bearer \(key.text)"], now: now)
+            return nil
+        } catch {
+            return error.kind
+        }
+    }
+
+    @Test func keysHaveTheirShape() {
+        #expect(text.text.hasPrefix("sk-sy-\(text.id)-") && text.text.utf8.count == 87)
+        #expect(old.id == text.id && old.text != text.text)
+    }
+
+    @Test func aPrincipalIsWhatTenantAndKeyAllowTogether() throws {
+        let directory = directory { tenant, key in
+            tenant.terms.tier = "default"
+            tenant.terms.models = ["grok-*"]
+            tenant.terms.weight = 3
+            tenant.terms.tokenBudget = 7
+            tenant.terms.pools = ["vault"]
+            key.terms.tier = "priority"
+            key.terms.models = ["*-mini"]
+            var limits = Terms.Limits()
+            limits.requestsPerMinute = 5
+            key.terms.limits = limits
+        }
+        let principal = try directory.principal(["x-api-key": text.text])
+        #expect(principal.owner == Owner(tenant: "acme", application: "web"))
+        #expect(principal.tenant != .builtIn && principal.billedTenant == "acme")
+        #expect(principal.tierCeiling == .standard && principal.share.weight == 3)
+        #expect(principal.keyLimits.requestsPerMinute == 5 && principal.tenantLimits == .none)
+        #expect(principal.tenantBudget.tokens == 7 && principal.keyBudget == .none)
+        #expect(principal.allows(model: "grok-4-mini") && !principal.allows(model: "grok-4"))
+        #expect(!principal.allows(model: "o-mini") && principal.access.ownPools == ["vault"])
+        #expect(principal.keyPrefix == "sk-sy-\(text.id)")
+    }
+
+    @Test func whoIsBlockedOrTooLateIsRefused() {
+        #expect(kind(directory(), text, now: 1_000) == nil)
+        #expect(
+            kind(directory { tenant, _ in tenant.isBlocked = true }, text, now: 1_000)
+                == .permissionDenied)
+        #expect(
+            kind(directory { _, key in key.isBlocked = true }, text, now: 1_000)
+                == .permissionDenied)
+        let late = directory { tenant, _ in tenant.terms.expires = 5 }
+        #expect(kind(late, text, now: 4_999) == nil)
+        #expect(kind(late, text, now: 5_000) == .permissionDenied)
+        let expired = directory { _, key in key.terms.expires = 5 }
+        #expect(kind(expired, text, now: 5_000) == .permissionDenied)
+    }
+
+    @Test func anOldSecretIsGoodUntilItsGraceIsOver() {
+        let directory = directory { _, key in
+            key.oldDigest = KeyDigest(of: old.text).bytes
+            key.oldUntilMilliseconds = 5_000
+        }
+        #expect(kind(directory, old, now: 4_999) == nil)
+        #expect(kind(directory, old, now: 5_000) == .invalidKey)
+        #expect(kind(directory, text, now: 5_000) == nil)
+    }
+
+    @Test func workOfADeletedKeyIsNotDone() {
+        let directory = directory()
+        #expect(throws: APIError.self) {
+            try directory.principal(of: Owner(tenant: "acme", application: "web", keyID: "gone"))
+        }
+    }
+
+    @Test func tenantsCloseTheDoorForWhoHasNoKey() {
+        #expect(directory().asksForKeys && !TenantDirectory().asksForKeys)
+    }
+}

@@ -56,9 +56,10 @@ struct GatewayComposer {
                 .tlsPort, "tls-port needs tls-certificate and tls-key, or tls-self-signed")
         }
         let host = values.requiredText(.host)
-        if !values.isGiven(.apiKeyFile), !Loopback.contains(host) {
+        if !values.isGiven(.apiKeyFile), !values.isOn(.requireKey), !Loopback.contains(host) {
             refuse(
-                .host, "host \(host) can be reached from other machines: give api-key-file as well")
+                .host,
+                "host \(host) can be reached from other machines: give api-key-file or require-key")
         }
     }
 
@@ -80,6 +81,7 @@ struct GatewayComposer {
         configuration.connectionLoops = values.requiredInteger(.loops)
         configuration.preparationThreads = values.requiredInteger(.tokenizerThreads)
         configuration.apiKeyFile = values.text(.apiKeyFile)
+        configuration.asksForKeys = values.isOn(.requireKey)
         configuration.accessLogPath = values.text(.accessLog)
         configuration.tracing = tracing()
         configuration.admission = AdmissionConfiguration(

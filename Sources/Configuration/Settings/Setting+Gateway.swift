@@ -5,7 +5,7 @@ extension Setting {
 
     package static let host = Setting(
         "host", .text, default: .text("127.0.0.1"),
-        "Address for clients. Others than loopback need --api-key-file.")
+        "Address for clients. Others than loopback need keys: --api-key-file or --require-key.")
     static let port = Setting(
         "port", .integer(0...65_535), default: .integer(8_080),
         "Port for clients without TLS: HTTP/2 by prior knowledge and HTTP/1.1.")
@@ -28,6 +28,9 @@ extension Setting {
     static let apiKeyFile = Setting(
         "api-key-file", .path, unset: "none",
         "File with one API key a line; without it everybody may use a loopback address.")
+    static let requireKey = Setting(
+        "require-key", .toggle, default: .toggle(false),
+        "Requests need an API key, of a tenant or of the file, also while there is none.")
     static let accessLog = Setting(
         "access-log", .path, unset: "none",
         "File to which each ended request adds a line of JSON; - for standard output.")
@@ -205,7 +208,7 @@ extension Setting {
     static let ofGateway: [Setting] =
         [
             host, port, tlsPort, tlsCertificate, tlsKey, tlsSelfSigned, adminHost, adminPort,
-            adminTokenFile, apiKeyFile, accessLog, otlpEndpoint, otlpSampleRatio,
+            adminTokenFile, apiKeyFile, requireKey, accessLog, otlpEndpoint, otlpSampleRatio,
             otlpServiceName, loops, tokenizerThreads, queueLimit, queueWait,
             noWorkerWait, ageingSeconds, defaultTierShare, limitBurstSeconds,
             overloadWaitSeconds, overloadIntervalSeconds, retryLimit, resumeLimit, decisionLimit,

@@ -23,6 +23,7 @@ enum AdminAction: Sendable {
     case removeSplit(String)
     case reload
     case serviceLevels
+    case tenancy(TenancyRoute, body: [UInt8])
 
     /// Longest drain that can be asked for.
     static let drainSecondsLimit = 86_400
@@ -45,6 +46,10 @@ enum AdminAction: Sendable {
     }
 
     init(_ route: AdminRoute, body: [UInt8]) throws(APIError) {
+        if case .tenancy(let route) = route {
+            self = .tenancy(route, body: body)
+            return
+        }
         let body = try Self.decode(body)
         if let seconds = body.seconds, !(0...Self.drainSecondsLimit).contains(seconds) {
             throw APIError(
@@ -96,6 +101,7 @@ enum AdminAction: Sendable {
         case .removeSplit(let name): self = .removeSplit(name)
         case .reload: self = .reload
         case .serviceLevels: self = .serviceLevels
+        case .tenancy: preconditionFailure("its body is read where it is carried out")
         }
     }
 

@@ -96,6 +96,7 @@ struct AdminControl: Sendable {
         case .split(let split): try await change { $0.setSplit(split) }
         case .removeSplit(let name): try await change { try $0.removeSplit(name) }
         case .reload: try await reload()
+        case .tenancy(let route, let body): return try await tenancy(route, body)
         }
         return try Self.json(Done())
     }
@@ -125,6 +126,18 @@ struct AdminControl: Sendable {
             }
         }
         return try Self.json(Workers(workers: list, starting: starting))
+    }
+
+    /// What it changes holds for the next request.
+    private func tenancy(_ route: TenancyRoute, _ body: [UInt8]) async throws -> [UInt8] {
+        guard let storage = core.storage else {
+            throw APIError(.unsupported, "This gateway keeps no tenants: it has no data-dir.")
+        }
+        let answer = try await storage.perform { storage in
+            try TenancyOperations(storage: storage).perform(route, body: body)
+        }
+        if route.changesSomething { try await directory.reloadTenants() }
+        return answer
     }
 
     private func decisions(of requestID: String) async throws -> [UInt8] {
@@ -203,6 +216,10 @@ struct AdminControl: Sendable {
     private func log(_ action: AdminAction, outcome: String) {
         switch action {
         case .listWorkers, .listPools, .listModels, .decisions, .serviceLevels: return
+        case .tenancy(let route, _):
+            guard route.changesSomething else { return }
+            logger.notice(
+                "admin action", metadata: ["action": "\(route)", "outcome": "\(outcome)"])
         default:
             logger.notice(
                 "admin action", metadata: ["action": "\(action)", "outcome": "\(outcome)"])

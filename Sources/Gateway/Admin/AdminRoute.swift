@@ -22,6 +22,7 @@ enum AdminRoute: Hashable, Sendable {
     case removeSplit(String)
     case reload
     case serviceLevels
+    case tenancy(TenancyRoute)
 
     init(method: String, path: String) throws(APIError) {
         guard path.hasPrefix("/admin/v1/") else { throw Self.unknown }
@@ -59,6 +60,8 @@ enum AdminRoute: Hashable, Sendable {
                 method, ["PUT": .split(parts[1]), "DELETE": .removeSplit(parts[1])])
         case ("slo", 1):
             self = try Self.choose(method, ["GET": .serviceLevels])
+        case ("tenants", _), ("keys", _), ("licenses", _):
+            self = .tenancy(try TenancyRoute(method: method, parts))
         case ("reload", 1):
             self = try Self.choose(method, ["POST": .reload])
         default: throw Self.unknown

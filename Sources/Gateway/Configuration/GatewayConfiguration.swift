@@ -31,6 +31,8 @@ package struct GatewayConfiguration: Sendable {
     /// Names that stand for several models.
     package var splits: [ModelSplit] = []
     package var apiKeyFile: String?
+    /// Requests need a key, also where there is none yet.
+    package var asksForKeys = false
     /// Where the access log goes; `-` is standard output, nil nowhere.
     package var accessLogPath: String?
     /// Where spans of requests go; nil nowhere.

@@ -31,6 +31,7 @@ extension ChatPreparation {
         let request = try EmbeddingsRequest.decode(body)
         // Vectors of two models cannot be compared: a split's share follows its name alone.
         let pool = try serving.current.catalogue.pool(for: request.model) { 0 }
+        try caller.principal.require(model: request.model, of: pool)
         guard pool.model.embeds, let tokenizer = pool.model.tokenizer else {
             throw APIError(
                 .unsupported, "The model `\(request.model)` does not make embeddings here.",

@@ -17,6 +17,11 @@ struct GRPCCaller {
     var core: GatewayCore { connectionLoop.core }
     var eventLoop: any EventLoop { connectionLoop.eventLoop }
 
+    /// Which it may use.
+    var languageModels: LanguageModelList {
+        core.serving.current.catalogue.languageModels(for: principal)
+    }
+
     /// What a generation must know of it.
     ///
     /// Throws `invalidHeader`.

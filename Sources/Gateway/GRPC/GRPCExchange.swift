@@ -112,6 +112,12 @@ final class GRPCExchange: GRPCServerCallReceiver {
                 .failed(APIError(.invalidValue, "Expected 1, but got more.", parameter: "n")))
             return
         }
+        do throws(APIError) {
+            try principal.requireRetention()
+        } catch {
+            generation?.end(.failed(error))
+            return
+        }
         let job = NewJob(
             .deferred, body, chat, face: face, owner: principal.owner,
             tier: principal.granted(chat.serviceTier))

@@ -8,14 +8,14 @@ extension GRPCMethods {
 
     mutating func addListings() {
         add("Models/ListLanguageModels") { (_: Empty, caller) throws(APIError) in
-            let models = caller.core.serving.current.catalogue.languageModels.models
+            let models = caller.languageModels.models
             return XaiApi_ListLanguageModelsResponse.with {
                 $0.models = models.map { XaiApi_LanguageModel($0) }
             }
         }
         add("Models/GetLanguageModel") {
             (request: XaiApi_GetModelRequest, caller) throws(APIError) in
-            let models = caller.core.serving.current.catalogue.languageModels
+            let models = caller.languageModels
             return XaiApi_LanguageModel(try models.find(request.name))
         }
         add("Models/ListEmbeddingModels") { (_: Empty, _) throws(APIError) in

@@ -66,6 +66,9 @@ struct GRPCMethods {
             any GRPCServerCallReceiver
     ) {
         let (core, loops, requestIDs) = (core, loops, requestIDs)
+        guard let operation = Self.operations[path] else {
+            preconditionFailure("the method \(path) is no endpoint")
+        }
         router.add("/xai_api." + path) { call in
             let requestID =
                 RequestHeaders.requestID(call.fields["x-request-id"]) ?? requestIDs.next()
@@ -79,6 +82,7 @@ struct GRPCMethods {
                     deadline: call.deadline.map {
                         Instant(nanoseconds: Int64(clamping: $0.uptimeNanoseconds))
                     })
+                try caller.principal.require(operation)
                 return try make(call, caller)
             } catch {
                 core.metrics.refused(error)

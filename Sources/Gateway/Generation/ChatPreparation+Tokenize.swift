@@ -5,10 +5,13 @@ import Tokenization
 extension ChatPreparation {
     /// A text in its model's tokens, as plain text: spellings of control tokens stay text.
     ///
-    /// Throws `modelNotFound`, `unsupported` for a model that nobody here has the tokens of, and
-    /// `contextLengthExceeded` for a text that is too long to be tokenized.
-    func tokenize(_ request: TokenizeTextRequest) throws(APIError) -> TokenizedText {
+    /// Throws `modelNotFound`, `permissionDenied`, `unsupported` for a model that nobody here has
+    /// the tokens of, and `contextLengthExceeded` for a text that is too long to be tokenized.
+    func tokenize(
+        _ request: TokenizeTextRequest, for principal: Principal
+    ) throws(APIError) -> TokenizedText {
         let pool = try serving.current.catalogue.pool(for: request.model) { 0 }
+        try principal.require(model: request.model, of: pool)
         guard let vocabulary = pool.model.tokenizer?.vocabulary else {
             throw APIError(
                 .unsupported,

@@ -19,6 +19,15 @@ enum Faces {
         all.first { $0.path == path && !path.isEmpty }?.face
     }
 
+    /// The endpoint of that face.
+    static func operation(of name: String) throws(APIError) -> Endpoint.Operation {
+        guard let path = all.first(where: { $0.face.name == name })?.path, !path.isEmpty else {
+            // Over gRPC.
+            return .chatCompletions
+        }
+        return try Endpoint.match(method: "POST", path: path).operation
+    }
+
     /// Where requests of that face go; its name where that is no path.
     static func path(of name: String) -> String {
         let path = all.first { $0.face.name == name }?.path ?? name

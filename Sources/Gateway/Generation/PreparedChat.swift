@@ -160,6 +160,8 @@ struct ChatPreparation: Sendable {
     private func continued(
         _ request: FaceRequest, _ caller: ChatCaller, _ limits: ChatRequestLimits
     ) throws(APIError) -> FaceRequest {
+        var request = request
+        if caller.principal.access.storesNothing { request.storeNothing() }
         guard let previous = request.chat.previousResponseID else { return request }
         guard let storage else {
             throw APIError(
@@ -170,7 +172,6 @@ struct ChatPreparation: Sendable {
         storedLimits.choices = limits.choices
         let conversation = StoredConversation(
             storage: storage, owner: caller.principal.owner, limits: storedLimits)
-        var request = request
         request.chat.messages = try conversation.messages(of: request, after: previous)
         return request
     }
@@ -178,9 +179,11 @@ struct ChatPreparation: Sendable {
     private func pool(
         for request: ChatRequest, _ caller: ChatCaller, _ state: ServingState
     ) throws(APIError) -> Pool {
-        try state.catalogue.pool(for: request.model) {
+        let pool = try state.catalogue.pool(for: request.model) {
             request.conversationHash(named: caller.conversation)
         }
+        try caller.principal.require(model: request.model, of: pool)
+        return pool
     }
 
     private func prepared(

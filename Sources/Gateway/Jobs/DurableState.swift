@@ -13,11 +13,14 @@ final class DurableState: Sendable {
     private let signals: (stream: AsyncStream<Void>, continuation: AsyncStream<Void>.Continuation)
     private let lockPath: String
 
+    static func filePath(in directory: String) -> String { "\(directory)/\(fileName)" }
+    static func lockPath(in directory: String) -> String { "\(directory)/\(lockName)" }
+
     init(directory: String, _ configuration: GatewayConfiguration) throws {
         storage = try SQLiteStorage(
-            path: "\(directory)/\(Self.fileName)", limits: configuration.storage,
+            path: Self.filePath(in: directory), limits: configuration.storage,
             synchronous: configuration.storageSynchronous)
-        lockPath = "\(directory)/\(Self.lockName)"
+        lockPath = Self.lockPath(in: directory)
         pool = NIOThreadPool(numberOfThreads: StorageAccess.threads)
         pool.start()
         signals = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))

@@ -34,6 +34,7 @@ final class JobExecution {
         let principal: Principal
         do throws(APIError) {
             principal = try connectionLoop.core.serving.current.tenants.principal(of: job.owner)
+            try principal.require(Faces.operation(of: job.face))
         } catch {
             return done(.failure(error))
         }

@@ -7,11 +7,22 @@ struct KeyDigest: Hashable, Sendable {
     private let words: (UInt64, UInt64, UInt64, UInt64)
 
     init(of key: String) {
-        var bytes = ByteBuffer(bytes: SHA256.digest(ByteBuffer(string: key)))
+        self.init(bytes: SHA256.digest(ByteBuffer(string: key)))
+    }
+
+    /// - Parameter digest: 32 bytes.
+    init(bytes digest: [UInt8]) {
+        var bytes = ByteBuffer(bytes: digest)
         words = (
             bytes.readInteger() ?? 0, bytes.readInteger() ?? 0, bytes.readInteger() ?? 0,
             bytes.readInteger() ?? 0
         )
+    }
+
+    var bytes: [UInt8] {
+        var buffer = ByteBuffer()
+        for word in [words.0, words.1, words.2, words.3] { buffer.writeInteger(word) }
+        return Array(buffer: buffer)
     }
 
     static func == (left: KeyDigest, right: KeyDigest) -> Bool {

@@ -50,6 +50,23 @@ struct Catalogue: Sendable {
         listBody = body
     }
 
+    /// What a principal may use.
+    func languageModels(for principal: Principal) -> LanguageModelList {
+        guard !principal.isUnrestricted else { return languageModels }
+        return LanguageModelList(
+            languageModels.models.filter { description in
+                let names = [description.model.id] + description.model.aliases
+                switch targets[description.model.id] {
+                case .pool(let pool):
+                    return principal.uses(pool) && names.contains(where: principal.allows(model:))
+                case .split(_, let shares):
+                    return shares.contains { principal.uses($0.pool) }
+                        && names.contains(where: principal.allows(model:))
+                case nil: return false
+                }
+            })
+    }
+
     /// Whether requests for that name may go to workers that take text.
     func takesText(_ name: String) -> Bool {
         switch targets[name] {

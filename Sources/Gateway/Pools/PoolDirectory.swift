@@ -6,6 +6,7 @@ import Logging
 import NIOCore
 import NIOPosix
 import Routing
+import Storage
 
 /// The pools of a gateway, and the one way in which configuration changes: `apply`, at the start,
 /// at a reload and for what operators change at run time. Control path only.
@@ -26,7 +27,10 @@ actor PoolDirectory {
     private let resolver: NIOThreadPool
     /// What pools should be by now; `ServingState` says what they are.
     private(set) var configuration: GatewayConfiguration
+    /// Of the file.
+    private var keys: APIKeys?
     private var tenants = TenantDirectory()
+    private var hadTenants = false
     /// Of tenants and keys; those of one that comes back are the same.
     private var identities = IdentityNumbers()
     /// By number: a later life of a pool has the higher one.
@@ -68,8 +72,10 @@ actor PoolDirectory {
             try APIKeys(path: path)
         }
         let plans = try next.pools.map { try plan($0, in: next) }
+        let tenancy = try await tenancy()
 
-        tenants = TenantDirectory(keys: keys, numbers: &identities)
+        self.keys = keys
+        take(tenancy, asksForKeys: next.asksForKeys)
         configuration = next
         for plan in plans { await carryOut(plan) }
         let names = Set(next.pools.map(\.name))
@@ -77,6 +83,26 @@ actor PoolDirectory {
         for (number, entry) in sortedEntries where !names.contains(entry.pool.name) {
             retire(number)
         }
+    }
+
+    /// The storage's tenants hold from now on.
+    func reloadTenants() async throws {
+        let tenancy = try await tenancy()
+        take(tenancy, asksForKeys: configuration.asksForKeys)
+        publish()
+    }
+
+    private func tenancy() async throws -> Tenancy {
+        guard let storage = core.storage else { return Tenancy() }
+        return try await storage.perform { try $0.tenancy() }
+    }
+
+    /// Once there was a tenant, the last tenant's end opens no door before the next start.
+    private func take(_ tenancy: Tenancy, asksForKeys: Bool) {
+        hadTenants = hadTenants || !tenancy.tenants.isEmpty
+        tenants = TenantDirectory(
+            keys: keys, tenancy: tenancy, asksForKeys: asksForKeys || hadTenants,
+            numbers: &identities)
     }
 
     private struct Plan {

@@ -293,6 +293,12 @@ extension RESTExchange {
         guard let storage = connectionLoop.core.storage else {
             preconditionFailure("a request was accepted where nothing is kept")
         }
+        do throws(APIError) {
+            try principal.requireRetention()
+        } catch {
+            generation?.end(.failed(error))
+            return
+        }
         let tier = principal.granted(prepared.chat.serviceTier)
         let job = NewJob(
             kind, idPrefix: kind == .background ? prepared.format.idPrefix : "", body,

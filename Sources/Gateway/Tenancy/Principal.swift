@@ -2,6 +2,16 @@ import Admission
 import InferenceTypes
 import Storage
 
+/// What may be used in all. Nil: as much as one likes.
+struct Budget: Hashable, Sendable {
+    /// Prompt and completion.
+    var tokens: Int64?
+    /// 10⁻¹⁰ USD.
+    var usdTicks: Int64?
+
+    static let none = Budget()
+}
+
 /// Who makes a request, found once from its key. Immutable: what is changed meanwhile holds for the
 /// next request.
 final class Principal: Sendable {
@@ -22,13 +32,19 @@ final class Principal: Sendable {
     let share: TenantShare
     let keyLimits: RateLimits
     let tenantLimits: RateLimits
+    /// By model: of the tenant's use of it.
+    let modelLimits: [String: RateLimits]
+    let keyBudget: Budget
+    let tenantBudget: Budget
+    let access: Access
 
     init(
         tenant: TenantNumber = .builtIn, tenantID: String, application: String = "",
         key: KeyNumber = .none, keyID: String = "", keyName: String? = nil,
         keyPrefix: String? = nil, tierCeiling: ServiceTier = .priority,
         share: TenantShare = .equal, keyLimits: RateLimits = .none,
-        tenantLimits: RateLimits = .none
+        tenantLimits: RateLimits = .none, modelLimits: [String: RateLimits] = [:],
+        keyBudget: Budget = .none, tenantBudget: Budget = .none, access: Access = .all
     ) {
         self.tenant = tenant
         self.tenantID = tenantID
@@ -41,6 +57,10 @@ final class Principal: Sendable {
         self.share = share
         self.keyLimits = keyLimits
         self.tenantLimits = tenantLimits
+        self.modelLimits = modelLimits
+        self.keyBudget = keyBudget
+        self.tenantBudget = tenantBudget
+        self.access = access
     }
 
     /// What a request that asks for a tier gets: nothing better than the ceiling.

@@ -13,8 +13,10 @@ package struct APIKeyDescription: Hashable, Sendable {
     package var created: Int
     package var modified: Int
     package var modifiedBy: String
-    /// Every key may use all models and endpoints.
+    /// Which models and endpoints it may use.
     package var acls = ["api-key:model:*", "api-key:endpoint:*"]
+    /// Prompts and answers of its team are never kept.
+    package var storesNothing = false
     package var isTeamBlocked = false
     package var isBlocked = false
     package var isDisabled = false
@@ -66,7 +68,7 @@ package struct APIKeyDescription: Hashable, Sendable {
     }
 
     /// Appends the answer to `GET /v1/me`. Prompts and answers are kept only where a request asks
-    /// for it (`store`), so nobody is promised that nothing is (`zdr_status`).
+    /// for it (`store`); that they never are is promised (`zdr_status`) where it is so.
     package func writeCaller(into buffer: inout ByteBuffer) {
         buffer.writeStaticString("{\"user_id\":")
         buffer.writeJSONString(userID)
@@ -74,7 +76,9 @@ package struct APIKeyDescription: Hashable, Sendable {
         buffer.writeJSONString(teamID)
         buffer.writeStaticString(",\"team_blocked\":")
         buffer.writeJSONBool(isTeamBlocked)
-        buffer.writeStaticString(",\"zdr_status\":\"disabled\",\"api_key\":")
+        buffer.writeStaticString(",\"zdr_status\":")
+        buffer.writeJSONString(storesNothing ? "enabled" : "disabled")
+        buffer.writeStaticString(",\"api_key\":")
         write(into: &buffer)
         buffer.writeStaticString("}")
     }

@@ -34,7 +34,7 @@ package struct ResponsesFormat: AnswerFormat {
     /// over to requests that continue this one.
     package internal(set) var instructions: String?
     /// Whether the answer can be fetched later.
-    package internal(set) var isStored = true
+    package var isStored = true
     package internal(set) var isBackground = false
     package internal(set) var previousResponseID: String?
     package internal(set) var tools: [Tool] = []

@@ -10,6 +10,9 @@ extension SQLiteStorage {
             guard try database.count(.batches, of: owner).count < limits.batches else {
                 throw StorageError.limitReached(.batches, limits.batches)
             }
+            let created = batch.createdMilliseconds
+            let forgotten = try database.end(
+                created + Int64(limits.batchRetentionSeconds) * 1_000, of: owner, from: created)
             try database.execute(
                 sql: """
                     INSERT INTO batches (id, tenant, application, key_id, tier, name,
@@ -19,8 +22,7 @@ extension SQLiteStorage {
                 arguments: [
                     batch.id, owner.tenant, owner.application, owner.keyID, batch.name,
                     batch.inputFileID,
-                    batch.createdMilliseconds, batch.expiresMilliseconds,
-                    batch.createdMilliseconds + Int64(limits.batchRetentionSeconds) * 1_000,
+                    created, batch.expiresMilliseconds, forgotten,
                 ])
             try insert(
                 requests, into: batch.id, of: owner, now: batch.createdMilliseconds, database)

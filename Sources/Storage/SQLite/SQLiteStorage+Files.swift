@@ -57,16 +57,20 @@ extension SQLiteStorage {
         _ id: String, name: String, purpose: String, expires: Int64?
     ) throws(StorageError) -> StoredFile {
         try write { database in
+            let select = "SELECT * FROM files WHERE id = ?"
+            guard let row = try Row.fetchOne(database, sql: select, arguments: [id]) else {
+                throw StorageError.notFound
+            }
+            let end = try database.end(expires, of: Owner(row), from: row["created"])
             try database.execute(
                 sql: """
                     UPDATE files SET is_complete = 1, name = ?, purpose = ?, expires = ?
                     WHERE id = ? AND is_complete = 0
                     """,
-                arguments: [name, purpose, expires, id])
-            guard
-                let row = try Row.fetchOne(
-                    database, sql: "SELECT * FROM files WHERE id = ?", arguments: [id])
-            else { throw StorageError.notFound }
+                arguments: [name, purpose, end, id])
+            guard let row = try Row.fetchOne(database, sql: select, arguments: [id]) else {
+                throw StorageError.notFound
+            }
             return StoredFile(row)
         }
     }

@@ -11,8 +11,9 @@ extension SQLiteStorage {
             guard held.bytes + job.body.count <= limits.jobBytes else {
                 throw StorageError.limitReached(.jobBytes, limits.jobBytes)
             }
-            try database.insert(
-                job, batch: nil, now: now, expires: now + Int64(limits.deferredSeconds) * 1_000)
+            let expires = try database.end(
+                now + Int64(limits.deferredSeconds) * 1_000, of: job.owner, from: now)
+            try database.insert(job, batch: nil, now: now, expires: expires)
         }
     }
 
@@ -55,12 +56,14 @@ extension SQLiteStorage {
             try database.execute(
                 sql: """
                     UPDATE jobs SET state = ?, result = ?, finished = ?,
-                        expires = CASE kind WHEN 'batch' THEN NULL ELSE ? END
+                        expires = CASE kind WHEN 'batch' THEN NULL ELSE MIN(?, COALESCE(
+                            (SELECT ? + retention_seconds * 1000 FROM tenants
+                             WHERE tenants.id = jobs.tenant), 9223372036854775807)) END
                     WHERE sequence = ? AND state = 'running'
                     """,
                 arguments: [
                     Job.State(outcome).rawValue, Data(outcome.result), now,
-                    now + Int64(limits.deferredSeconds) * 1_000, sequence,
+                    now + Int64(limits.deferredSeconds) * 1_000, now, sequence,
                 ])
             guard database.changesCount == 1 else { return false }
             if let response { try insert(response, in: database) }

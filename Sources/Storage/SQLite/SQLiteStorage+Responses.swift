@@ -9,6 +9,9 @@ extension SQLiteStorage {
     /// Beyond the owner's limit the oldest ones go.
     func insert(_ response: StoredResponse, in database: Database) throws {
         let owner = response.owner
+        let created = response.createdMilliseconds
+        let expires = try database.end(
+            created + Int64(limits.responseSeconds) * 1_000, of: owner, from: created)
         try database.execute(
             sql: """
                 INSERT INTO responses (id, tenant, application, key_id, tier, face, body,
@@ -18,8 +21,7 @@ extension SQLiteStorage {
             arguments: [
                 response.id, owner.tenant, owner.application, owner.keyID, response.tier,
                 response.face, Data(response.body), response.previousID, Data(response.completion),
-                response.createdMilliseconds,
-                response.createdMilliseconds + Int64(limits.responseSeconds) * 1_000,
+                created, expires,
             ])
         let excess = try database.count(.responses, of: owner).count - limits.responses
         guard excess > 0 else { return }

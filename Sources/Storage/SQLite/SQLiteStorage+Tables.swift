@@ -22,6 +22,9 @@ extension SQLiteStorage {
                     sql: "ALTER TABLE \(table) ADD COLUMN key_id TEXT NOT NULL DEFAULT ''")
             }
         }
+        migrator.registerMigration("3: tenants, applications, keys") { database in
+            try database.execute(sql: tenantTables)
+        }
         return migrator
     }
 
