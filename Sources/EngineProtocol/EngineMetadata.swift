@@ -8,6 +8,7 @@ package import InferenceTypes
 /// |---|---|
 /// | `switchyard-tier` | `priority`, `default` or `batch` |
 /// | `switchyard-tenant` | the tenant's name, percent-encoded like `grpc-message` |
+/// | `switchyard-tenant-weight` | its part, in proportion to those of its tier's other tenants |
 /// | `switchyard-deadline` | milliseconds from sending until the worker ends the request |
 /// | `switchyard-position` | how many tokens at the prompt's end are generated output |
 /// | `switchyard-seed` | the 64-bit seed, decimal; the message carries a fold of it |
@@ -16,12 +17,14 @@ package import InferenceTypes
 /// | `switchyard-progress` | `1`: chunks without tokens tell how far the prefill is |
 /// | `traceparent`, `tracestate` | W3C Trace Context |
 ///
-/// Tier, tenant, position, seed and salt are fields of `GenerationRequest`; the rest is here.
+/// Tier, tenant, weight, position, seed and salt are fields of `GenerationRequest`; the rest is
+/// here.
 package struct EngineMetadata: Sendable, Hashable {
     /// Milliseconds from sending until the worker ends each choice, waiting or running, with finish
     /// reason `timeLimit` (`length` on the wire): the call succeeds and what was generated stands.
     /// Relative, because clocks differ. gRPC's own deadline instead fails the call with
-    /// DEADLINE_EXCEEDED. Nil: no such limit. It has no say in the order of requests.
+    /// DEADLINE_EXCEEDED. Nil: no such limit. Of one tenant's requests the one that is due first
+    /// goes first.
     package var deadlineMilliseconds: Int64?
     /// Tells late output of a superseded attempt from the current one's, in logs and journals.
     package var attempt: Int
@@ -45,6 +48,7 @@ package struct EngineMetadata: Sendable, Hashable {
 enum EngineMetadataKey {
     static let tier = "switchyard-tier"
     static let tenant = "switchyard-tenant"
+    static let tenantWeight = "switchyard-tenant-weight"
     static let deadline = "switchyard-deadline"
     static let position = "switchyard-position"
     static let seed = "switchyard-seed"
@@ -65,6 +69,9 @@ extension EngineMetadata {
         if !request.tenant.isEmpty {
             metadata.append(
                 EngineMetadataKey.tenant, GRPCStatus.encodeMessage(request.tenant))
+        }
+        if request.tenantWeight != 1 {
+            metadata.append(EngineMetadataKey.tenantWeight, "\(request.tenantWeight)")
         }
         if let deadlineMilliseconds {
             metadata.append(EngineMetadataKey.deadline, String(max(0, deadlineMilliseconds)))
@@ -100,6 +107,12 @@ extension EngineMetadata {
         }
         if let value = fields[EngineMetadataKey.tenant] {
             request.tenant = GRPCStatus.decodeMessage(value)
+        }
+        if let value = fields[EngineMetadataKey.tenantWeight] {
+            guard let weight = Double(value), weight > 0, weight.isFinite else {
+                throw .invalid(EngineMetadataKey.tenantWeight, "'\(value)' is no weight")
+            }
+            request.tenantWeight = weight
         }
         if let position = try number(fields, EngineMetadataKey.position) {
             guard position <= UInt64(request.prompt.count) else {

@@ -38,6 +38,9 @@ package struct GenerationRequest: Hashable, Sendable {
     package var tier: ServiceTier = .standard
     /// Who is billed; empty for the single built-in tenant.
     package var tenant: String = ""
+    /// Its part of what its tier's tenants share, in proportion to theirs (metadata
+    /// `switchyard-tenant-weight`).
+    package var tenantWeight: Double = 1
     /// How many tokens at the end of `prompt` are generated output (metadata
     /// `switchyard-position`).
     package var resumedTokens: Int = 0

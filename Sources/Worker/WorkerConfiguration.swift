@@ -30,6 +30,8 @@ package struct WorkerConfiguration: Hashable, Sendable {
     package var waitingRequestsMax = 256
     /// Wished time between two tokens of a stream while prompts are prefilled, in milliseconds.
     package var itlTargetMilliseconds = 50.0
+    /// How tiers and tenants share slots, KV and steps.
+    package var tiers = TierPolicy()
     /// Nil: prefill chunks are cut by predicted time. Otherwise exactly this many tokens, the last
     /// ones excepted (`SchedulerConfiguration.prefillTailTokensMin`), so that another driver can
     /// repeat the boundaries.
@@ -112,6 +114,8 @@ package struct WorkerConfiguration: Hashable, Sendable {
             case fixed(microseconds: Double)
             /// A linear function of the step's shape.
             case affine(AffineStepProfile)
+            /// A dense transformer on H100 devices.
+            case gpu(GPUStepModel)
         }
 
         /// When answers end by themselves.

@@ -56,6 +56,7 @@ package enum WorkerDefaults {
         scheduling.slots = slots
         scheduling.waitingRequestsMax = configuration.waitingRequestsMax
         scheduling.itlTargetNanoseconds = Int64(configuration.itlTargetMilliseconds * 1e6)
+        scheduling.tiers = configuration.tiers
         scheduling.prefillChunkTokens = configuration.prefillChunkTokens
         scheduling.prefixReuse = configuration.reusesPrefixes
         let pairs = configuration.idlePairsMax ?? idlePairsMax

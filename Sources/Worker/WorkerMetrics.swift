@@ -31,6 +31,8 @@ package final class WorkerMetrics: Sendable {
     let batchTokens: Histogram
     let steps: Counter
     let preemptions: Counter
+    let yieldedSlots: Counter
+    let skippedDecodes: Counter
     let evictions: Counter
     let cacheSpaceFailures: Counter
     let prefixQueries: Counter
@@ -91,6 +93,10 @@ package final class WorkerMetrics: Sendable {
         steps = registry.counter(own + "steps_total", "Engine steps.")
         preemptions = registry.counter(
             "vllm:num_preemptions_total", "Requests that lost their slot for a while.")
+        yieldedSlots = registry.counter(
+            own + "yielded_slots_total", "Preemptions for the sake of a better tier.")
+        skippedDecodes = registry.counter(
+            own + "skipped_decodes_total", "Decodes left out of a step for a better tier's sake.")
         evictions = registry.counter(
             own + "prefix_evictions_total", "Idle prefixes dropped for room.")
         cacheSpaceFailures = registry.counter(
@@ -147,6 +153,8 @@ package final class WorkerMetrics: Sendable {
         batchTokens.observe(Int64(shape.tokens))
         steps.increment()
         add(preemptions, old.load.preemptions, new.load.preemptions)
+        add(yieldedSlots, old.load.yieldedSlots, new.load.yieldedSlots)
+        add(skippedDecodes, old.load.skippedDecodes, new.load.skippedDecodes)
         add(evictions, old.load.evictions, new.load.evictions)
         add(cacheSpaceFailures, old.load.cacheSpaceFailures, new.load.cacheSpaceFailures)
         add(prefixQueries, old.load.prefixQueryTokens, new.load.prefixQueryTokens)

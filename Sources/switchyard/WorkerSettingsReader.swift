@@ -29,6 +29,7 @@ enum WorkerSettingsReader {
         configuration.slots = values.integer(.slots)
         configuration.waitingRequestsMax = values.requiredInteger(.queue)
         configuration.itlTargetMilliseconds = values.requiredNumber(.itlTarget)
+        configuration.tiers = try tiers(values)
         configuration.prefillChunkTokens = values.integer(.prefillChunk)
         configuration.reusesPrefixes = !values.isOn(.noPrefixReuse)
         configuration.idlePairsMax = values.integer(.idlePairs)
@@ -40,6 +41,38 @@ enum WorkerSettingsReader {
             configuration.metricsListen = try address(.metricsListen, values)
         }
         return configuration
+    }
+
+    private static func tiers(_ values: SettingValues) throws -> TierPolicy {
+        var policy = TierPolicy()
+        policy.isOn = !values.isOn(.noTiers)
+        let weights = try numbers(.tierWeights, 0.001...1_000, values)
+        let shares = try numbers(.tierMinimumShares, 0...0.5, values)
+        for (place, terms) in Self.tiers.enumerated() {
+            policy[keyPath: terms].weight = weights[place]
+            policy[keyPath: terms].minimumShare = shares[place]
+        }
+        policy.batch.slowdownMax = values.requiredNumber(.batchSlowdown)
+        return policy
+    }
+
+    private static var tiers: [WritableKeyPath<TierPolicy, TierTerms>] {
+        [\.priority, \.standard, \.batch]
+    }
+
+    /// One number for each tier.
+    private static func numbers(
+        _ setting: Setting, _ allowed: ClosedRange<Double>, _ values: SettingValues
+    ) throws -> [Double] {
+        let text = values.requiredText(setting)
+        let parts = text.split(separator: ",", omittingEmptySubsequences: false)
+        let numbers = parts.compactMap { Double($0) }.filter { allowed.contains($0) }
+        guard numbers.count == tiers.count, numbers.count == parts.count else {
+            throw ValidationError(
+                "--\(setting.name) \(text): expected three numbers from \(allowed.lowerBound) to "
+                    + "\(allowed.upperBound): priority,default,batch")
+        }
+        return numbers
     }
 
     private static func tls(_ values: SettingValues) throws -> WorkerConfiguration.TLS? {
@@ -104,6 +137,8 @@ enum WorkerSettingsReader {
         switch stepTime {
         case "at-will": settings.stepTime = .atWill
         case "llama-cpu": settings.stepTime = .affine(.llamaCPU)
+        case "h100-8b": settings.stepTime = .gpu(.llama8BOnH100)
+        case "h100-70b": settings.stepTime = .gpu(.llama70BOnH100)
         default:
             let numbers = stepTime.split(separator: ",").compactMap { Double($0) }
             switch numbers.count {

@@ -71,6 +71,7 @@ import Testing
         var request = GenerationRequest(id: "r-1", prompt: [5, 0, .max], sampling: sampling)
         request.tier = .priority
         request.tenant = "Müller & Söhne, 100%"
+        request.tenantWeight = 2.5
         request.resumedTokens = 2
         let metadata = EngineMetadata(deadlineMilliseconds: 1500, attempt: 3)
 
@@ -179,6 +180,7 @@ import Testing
 
     @Test(arguments: [
         ("switchyard-tier", "gold"), ("switchyard-position", "4"), ("switchyard-position", "-1"),
+        ("switchyard-tenant-weight", "0"), ("switchyard-tenant-weight", "nan"),
         ("switchyard-seed", "1e3"), ("switchyard-deadline", "soon"), ("switchyard-attempt", ""),
     ])
     func refusesMalformedMetadata(_ key: String, _ value: String) throws {

@@ -58,7 +58,7 @@ struct Harness {
     @discardableResult
     mutating func submit(
         _ prompt: [TokenID], maxTokens: Int? = 8, tier: ServiceTier = .standard,
-        resumed: Int = 0, deadline: Instant? = nil,
+        tenant: String = "", weight: Double = 1, resumed: Int = 0, deadline: Instant? = nil,
         _ change: (inout SamplingParameters) -> Void = { _ in }
     ) throws(SubmitError) -> SequenceKey {
         lastKey += 1
@@ -68,6 +68,8 @@ struct Harness {
         change(&sampling)
         var request = GenerationRequest(id: "\(lastKey)", prompt: prompt, sampling: sampling)
         request.tier = tier
+        request.tenant = tenant
+        request.tenantWeight = weight
         request.resumedTokens = resumed
         try scheduler.submit(request, key: key, deadline: deadline, now: now)
         requests[key] = request

@@ -26,6 +26,8 @@ import Testing
             history.finish()
             let load = history.harness.scheduler.load
             sum.preemptions += load.preemptions
+            sum.yieldedSlots += load.yieldedSlots
+            sum.skippedDecodes += load.skippedDecodes
             sum.evictions += load.evictions
             sum.prefixHitTokens += load.prefixHitTokens
             sum.cacheSpaceFailures += load.cacheSpaceFailures
@@ -35,7 +37,10 @@ import Testing
             clears += history.harness.clears
             refused += history.refused
         }
-        print("\(sum.preemptions) preemptions, \(sum.evictions) evictions, \(copies) copies,",
+        print("\(sum.yieldedSlots) slots yielded, \(sum.skippedDecodes) decodes skipped")
+        #expect(sum.yieldedSlots > 20 && sum.skippedDecodes > 100)
+        print(
+            "\(sum.preemptions) preemptions, \(sum.evictions) evictions, \(copies) copies,",
             "\(cuts) cuts, \(clears) clears, \(refused) refusals, \(sum.generatedTokens) tokens")
         #expect(sum.preemptions > 50 && sum.evictions > 100 && sum.prefixHitTokens > 1000)
         #expect(sum.cacheSpaceFailures > 20 && copies > 100 && cuts > 50 && clears > 100)
@@ -53,6 +58,20 @@ import Testing
         #expect(digests[0] == digests[1])
         #expect(digests[0] != 0)
     }
+
+    /// The rules for several tiers and tenants change nothing where there is one of each.
+    @Test(arguments: Seeds.some(12), [ServiceTier.priority, .standard])
+    func oneTierAndOneTenantAreScheduledAsWithoutTiers(
+        seed: UInt64, tier: ServiceTier
+    ) throws {
+        let digests = try [true, false].map { isOn in
+            var history = try History(seed: seed, onlyTier: tier) { $0.tiers.isOn = isOn }
+            for _ in 0..<400 { try history.act() }
+            history.finish()
+            return history.harness.digest
+        }
+        #expect(digests[0] == digests[1])
+    }
 }
 
 /// A random configuration and a random sequence of what may happen to a scheduler.
@@ -64,10 +83,17 @@ struct History {
     var paused: Set<SequenceKey> = []
     var refused = 0
     let sharing: [[TokenID]]
+    /// Not nil: all requests are of this tier.
+    let onlyTier: ServiceTier?
 
-    init(seed: UInt64) throws {
+    init(
+        seed: UInt64, onlyTier: ServiceTier? = nil,
+        _ change: (inout SchedulerConfiguration) -> Void = { _ in }
+    ) throws {
+        self.onlyTier = onlyTier
         var random = SeededGenerator(seed: seed)
         var configuration = SchedulerConfiguration()
+        change(&configuration)
         configuration.slots = Int.random(in: 1...8, using: &random)
         configuration.waitingRequestsMax = Int.random(in: 0...20, using: &random)
         configuration.prefillTokensMin = Int.random(in: 1...8, using: &random)
@@ -157,11 +183,14 @@ struct History {
         let length = Int.random(in: 1...30, using: &random)
         let seed = random.next()
         let least = Int.random(in: 0...4, using: &random)
+        let tier = ServiceTier.allCases.randomElement(using: &random)!
+        let tenant = onlyTier == nil ? "\(seed % 4)" : ""
         do throws(SubmitError) {
             alive.append(
                 try harness.submit(
                     tokens, maxTokens: most == 0 ? nil : length,
-                    tier: ServiceTier.allCases.randomElement(using: &random)!, resumed: resumed
+                    tier: onlyTier ?? tier, tenant: tenant,
+                    weight: Double((seed >> 8) % 7) / 4, resumed: resumed
                 ) {
                     $0.seed = seed
                     $0.minTokens = least

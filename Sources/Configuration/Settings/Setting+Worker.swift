@@ -66,6 +66,21 @@ extension Setting {
     package static let itlTarget = Setting(
         "itl-target-ms", .number(0.001...60_000), default: .number(50),
         "Wished time between tokens of a stream while prompts are prefilled.")
+    package static let noTiers = Setting(
+        "no-tiers", .toggle, default: .toggle(false),
+        "Slots and steps first come first served: tiers and tenants have no say.")
+    package static let tierWeights = Setting(
+        "tier-weights", .text, default: .text("8,4,1"),
+        """
+        What tiers that have work are entitled to of slots and engine time, in proportion: \
+        priority, default, batch. What one leaves the others get, better ones first.
+        """)
+    package static let tierMinimumShares = Setting(
+        "tier-minimum-shares", .text, default: .text("0,0.1,0.05"),
+        "What each tier is entitled to whatever the weights: 0 to 0.5 of slots and engine time.")
+    package static let batchSlowdown = Setting(
+        "batch-slowdown", .number(1...1_000), default: .number(1.25),
+        "A step of better tiers takes at most this many times as long for the sake of batch.")
     package static let prefillChunk = Setting(
         "prefill-chunk", .integer(1...1_000_000), unset: "cut by predicted time",
         "Prefill chunks of exactly this many tokens, none under 64 that could be longer.")
@@ -106,8 +121,9 @@ extension Setting {
     package static let stepTime = Setting(
         "step-time", .text, default: .text("llama-cpu"),
         """
-        How long a simulated step takes: 'at-will' (no time), 'llama-cpu', a number of \
-        microseconds, or five of them: base, per decode, per prefill token, per KV token, per \
+        How long a simulated step takes: 'at-will' (no time), 'llama-cpu', 'h100-8b', 'h100-70b' \
+        (Llama 70B on two), a number of microseconds, or five of them: base, per decode, per \
+        prefill token, per KV token, per \
         query-key pair.
         """)
     package static let vocabulary = Setting(
@@ -136,15 +152,16 @@ extension Setting {
         [
             workerModel, listen, allowPlaintext, workerTLSCertificate, workerTLSKey,
             tlsClientAuthority, workerTokens, workerModelName, device, memoryMargin, slots, threads,
-            context, kvLayout, gpuLayers, embeddingContext, queue, itlTarget, prefillChunk,
-            noPrefixReuse, idlePairs,
+            context, kvLayout, gpuLayers, embeddingContext, queue, itlTarget, noTiers,
+            tierWeights, tierMinimumShares, batchSlowdown, prefillChunk, noPrefixReuse, idlePairs,
             workerDrainSeconds, stallSeconds, reportMilliseconds, ioThreads, metricsListen,
             lifeline, statsAtExit, logLevel, engine,
         ] + ofSimulation
     /// Flags of a pool's processes: what is not given stays the worker's own choice.
     static let ofPoolProcesses: [Setting] =
         [
-            slots, threads, context, memoryMargin, kvLayout, gpuLayers, queue, itlTarget,
-            prefillChunk, embeddingContext, noPrefixReuse, idlePairs, stallSeconds, stepTime,
+            slots, threads, context, memoryMargin, kvLayout, gpuLayers, queue, itlTarget, noTiers,
+            tierWeights, tierMinimumShares, batchSlowdown, prefillChunk, embeddingContext,
+            noPrefixReuse, idlePairs, stallSeconds, stepTime,
         ].map(\.optional)
 }

@@ -28,6 +28,8 @@ struct ScheduledRequest: Sendable {
     let serial: UInt64
     let parameters: SamplingParameters
     let tier: ServiceTier
+    /// Place in `TenantShares`.
+    let tenant: Int
     let deadline: Instant?
     /// `WaitingQueue.Item.virtualArrival`.
     let virtualArrival: Int64
@@ -48,6 +50,10 @@ struct ScheduledRequest: Sendable {
     var isCancelled = false
     /// The newest known token was sampled since admission: the next entry is a decode.
     var isDecoding = false
+    /// Steps in a row that went without its decode, for the sake of a better tier.
+    var skippedSteps = 0
+    /// Engine time of its prefill that its tenant was charged for before it was used.
+    var advanceNanoseconds: Int64 = 0
     /// Preempted, and no token since: not preempted again while another can be.
     var isSpared = false
     /// The sampling slot has been begun.
@@ -77,8 +83,6 @@ struct ScheduledRequest: Sendable {
     var remaining: Int { tokens.count - computed }
     /// Output tokens, resumed ones included.
     var generatedCount: Int { tokens.count - promptCount }
-
-    var queueItem: (Int64, UInt64) { (virtualArrival, serial) }
 
     var usage: Usage {
         Usage(

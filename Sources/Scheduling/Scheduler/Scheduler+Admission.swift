@@ -1,22 +1,45 @@
 import InferenceTypes
 
 extension Scheduler {
-    /// Gives slots to waiting requests, first come first served by virtual arrival: nobody
-    /// overtakes a head that does not fit, so that large requests do not starve.
+    /// Gives slots to waiting requests in the order of tier, tenant and what is due first. Nobody
+    /// of the same tier or a worse one overtakes a head that does not fit, so that large requests
+    /// do not starve.
     mutating func admit(now: Instant) {
-        while let head = queue.first {
+        var blocked: ServiceTier?
+        while let head = nextWaiting(betterThan: blocked) {
             if let slot = slots.firstIndex(of: -1) {
-                let prefix = resident(head.index)
-                if fits(head.index, prefix) {
-                    dequeue(head.index)
-                    start(head.index, slot: slot, prefix: prefix, now: now)
+                let prefix = resident(head)
+                if fits(head, prefix) {
+                    dequeue(head)
+                    start(head, slot: slot, prefix: prefix, now: now)
                     continue
                 }
             }
             // A slow reader's slot and cells go first to those who can use them.
-            guard let slow = slowest() else { return }
-            preempt(slow)
+            if let slow = slowest() {
+                preempt(slow)
+            } else if let victim = victim(for: head),
+                fits(head, resident(head), without: self[head].tier)
+            {
+                counters.yieldedSlots += 1
+                preempt(victim)
+            } else {
+                blocked = self[head].tier
+            }
         }
+    }
+
+    /// Who is next: a tier without the slots that it is entitled to, or else the best tier.
+    private func nextWaiting(betterThan blocked: ServiceTier?) -> Int? {
+        guard queue.count > 0 else { return nil }
+        var best: ServiceTier?
+        for tier in ServiceTier.allCases where !queue.isEmpty(tier) {
+            guard blocked.map({ tier < $0 }) ?? true else { break }
+            best = best ?? tier
+            guard tiers.isOwedSlot(tier) else { continue }
+            return queue.first(tier, tenants)?.index
+        }
+        return best.flatMap { queue.first($0, tenants)?.index }
     }
 
     /// What of a request's tokens need not be computed.
@@ -66,12 +89,19 @@ extension Scheduler {
     }
 
     /// Whether the cells suffice for a request's uncached tokens and its output reserve, on top of
-    /// what running requests hold and have reserved.
-    private func fits(_ index: Int, _ prefix: ResidentPrefix) -> Bool {
+    /// what running requests hold and have reserved; without those of tiers worse than `tier`,
+    /// about.
+    private func fits(
+        _ index: Int, _ prefix: ResidentPrefix, without tier: ServiceTier = .batch
+    ) -> Bool {
         var committed = cache.activeCells
         var isAlone = true
         let block = configuration.outputReserveTokens
         for other in slots where other >= 0 {
+            guard self[other].tier <= tier else {
+                committed -= self[other].computed
+                continue
+            }
             isAlone = false
             let reserved = self[other].reservedCells(block: block, limit: requestTokensMax)
             let shared = max(self[other].computed, self[other].leader?.length ?? 0)
@@ -92,12 +122,14 @@ extension Scheduler {
         let length = prefix.match.length
         let sequence = sequence(holding: prefix.match, of: self[index].tokens.count)
         slots[slot] = index
+        tiers.gotSlot(self[index].tier)
         self[index].phase = .running
         self[index].slot = slot
         self[index].sequence = sequence
         self[index].computed = length
         self[index].leader = prefix.leader
         self[index].admittedCount = self[index].tokens.count
+        chargeAdvance(index)
         counters.prefixQueryTokens += UInt64(self[index].tokens.count)
         counters.prefixHitTokens += UInt64(length)
         if isFirst {

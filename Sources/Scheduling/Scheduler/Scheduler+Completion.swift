@@ -37,6 +37,7 @@ extension Scheduler {
         _ plan: StepPlan, _ result: StepResult, now: Instant, _ events: inout [SchedulerEvent]
     ) {
         precondition(result.samples.count == plan.sampleCount, "a sample for each that asked")
+        charge(plan, nanoseconds: result.durationNanoseconds)
         estimator.observe(plan.shape, nanoseconds: result.durationNanoseconds)
         counters.busyNanoseconds += result.durationNanoseconds
         counters.prefilledTokens += UInt64(plan.shape.prefillTokens)
@@ -76,6 +77,7 @@ extension Scheduler {
         _ index: Int, _ sample: SampledToken, now: Instant, _ events: inout [SchedulerEvent]
     ) {
         let position = self[index].generatedCount
+        settleAdvance(index)
         self[index].tokens.append(sample.token)
         self[index].isDecoding = true
         self[index].isSpared = false

@@ -1,3 +1,5 @@
+import InferenceTypes
+
 extension Scheduler {
     /// A snapshot, in time proportional to the slots.
     package var load: SchedulerLoad {
@@ -66,9 +68,43 @@ extension Scheduler {
         precondition(running == slots.count { $0 >= 0 }, "slots without request")
         precondition(waitingTokens == self.waitingTokens, "waiting tokens miscounted")
         precondition(owned.count == cache.sequences.count { $0.state == .active })
-        precondition(zip(queue.items, queue.items.dropFirst()).allSatisfy { $0 < $1 })
-        for item in queue.items { precondition(self[item.index].phase == .waiting) }
+        checkShares()
         precondition(waiting + parked + running == requests.count - unusedIndices.count)
         precondition(cache.freeCells + cache.usedCells == engine.cacheCells)
+    }
+    private func checkShares() {
+        for (tenant, line) in queue.lines.enumerated() {
+            precondition(zip(line, line.dropFirst()).allSatisfy { $0 < $1 })
+            for item in line {
+                precondition(self[item.index].phase == .waiting)
+                precondition(self[item.index].tenant == tenant, "waits in another's line")
+            }
+        }
+        precondition(queue.lines.reduce(0) { $0 + $1.count } == queue.count)
+        var tenants = tenants.tenants
+        var active = Array(repeating: 0, count: ServiceTier.allCases.count)
+        var (running, queued) = (active, active)
+        for index in requests.indices where self[index].phase != .ended {
+            let tier = Int(self[index].tier.rawValue)
+            let tenant = self[index].tenant
+            precondition(tenants[tenant].tier == self[index].tier)
+            tenants[tenant].alive -= 1
+            if !self[index].isPaused {
+                active[tier] += 1
+                tenants[tenant].active -= 1
+            }
+            if self[index].phase == .running {
+                running[tier] += 1
+            } else {
+                queued[tier] += 1
+                precondition(self[index].advanceNanoseconds == 0, "charged while it waits")
+            }
+        }
+        precondition(queued == self.queued, "queued requests miscounted")
+        for tier in ServiceTier.allCases {
+            precondition(tiers.active(tier) == active[Int(tier.rawValue)], "active miscounted")
+            precondition(tiers.running(tier) == running[Int(tier.rawValue)], "slots miscounted")
+        }
+        precondition(tenants.allSatisfy { $0.alive == 0 && $0.active == 0 }, "tenants miscounted")
     }
 }

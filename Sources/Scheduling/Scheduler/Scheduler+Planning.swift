@@ -9,8 +9,11 @@ extension Scheduler {
             admit(now: now)
             var plan = StepPlan()
             inFlight.removeAll(keepingCapacity: true)
-            planDecodes(&plan)
-            planPrefills(&plan, now: now)
+            if hasSeveralTiers { planTiers(&plan, now: now) }
+            if plan.entries.isEmpty {
+                planDecodes(&plan)
+                planPrefills(&plan, now: now)
+            }
             if !plan.entries.isEmpty {
                 issue(&plan)
                 return plan
@@ -24,27 +27,39 @@ extension Scheduler {
 
     /// Every running sequence's newest token.
     private mutating func planDecodes(_ plan: inout StepPlan) {
+        guard makeRoomForDecodes() > 0 else { return }
+        for index in slots where isDecode(index) { self[index].skippedSteps = 0 }
+        addDecodes(to: &plan)
+    }
+
+    /// Preempts until each decoding sequence can have a cell. Returns how many decode.
+    mutating func makeRoomForDecodes() -> Int {
         var count = slots.count { isDecode($0) }
         while cache.freeCells + cache.idleCells < count {
             guard let victim = victim() else { preconditionFailure("nobody runs") }
             preempt(victim)
             count = slots.count { isDecode($0) }
         }
-        guard count > 0 else { return }
+        return count
+    }
+
+    /// Adds the newest token of each decoding sequence that does not skip this step.
+    mutating func addDecodes(to plan: inout StepPlan) {
+        let count = slots.count { isDecode($0) && self[$0].skippedSteps == 0 }
         plan.entries.reserveCapacity(count + 2)
         plan.tokens.reserveCapacity(count)
-        for index in slots where isDecode(index) {
+        for index in slots where isDecode(index) && self[index].skippedSteps == 0 {
             plan.shape.addDecode(past: self[index].computed)
             add(index, count: 1, to: &plan)
         }
     }
 
-    private func isDecode(_ index: Int) -> Bool {
+    func isDecode(_ index: Int) -> Bool {
         index >= 0 && self[index].isDecoding && !self[index].isPaused
     }
 
     /// How much prefill a step may have.
-    private struct Allowance {
+    struct Allowance {
         /// Tokens left in the batch.
         var tokens: Int
         /// Cells left.
@@ -56,15 +71,28 @@ extension Scheduler {
         var longPrefills: Int
     }
 
-    /// A prefill that could go on; least first.
-    private struct Candidate: Comparable {
-        /// Tokens to compute, less for age, more for a lower tier.
+    /// How soon a prefill should go on; least first.
+    struct Urgency: Comparable {
+        var tier: ServiceTier
+        /// Engine time that its tenant had for its weight, in quanta, beyond that of who had least.
+        var tenantQuanta: Int64
+        /// Tokens to compute, less for age.
         var score: Int
+
+        static func < (left: Urgency, right: Urgency) -> Bool {
+            (left.tier, left.tenantQuanta, left.score)
+                < (right.tier, right.tenantQuanta, right.score)
+        }
+    }
+
+    /// A prefill that could go on; least first.
+    struct Candidate: Comparable {
+        var urgency: Urgency
         var serial: UInt64
         var index: Int
 
         static func < (left: Candidate, right: Candidate) -> Bool {
-            (left.score, left.serial) < (right.score, right.serial)
+            (left.urgency, left.serial) < (right.urgency, right.serial)
         }
     }
 
@@ -73,6 +101,7 @@ extension Scheduler {
         let candidates = prefillCandidates(now: now)
         let profile = estimator.profile
         var left = allowance(&plan, profile)
+        if let tier = candidates.first?.urgency.tier { limitBackground(&left, tier, plan, profile) }
         let decodes = plan.shape.decodes
         for candidate in candidates {
             guard left.tokens > 0, left.cells > 0 else { break }
@@ -94,29 +123,37 @@ extension Scheduler {
         plan.predictedNanoseconds = Int64(min(profile.nanoseconds(plan.shape), 1e18))
     }
 
-    private mutating func prefillCandidates(now: Instant) -> [Candidate] {
+    mutating func prefillCandidates(now: Instant) -> [Candidate] {
         var candidates: [Candidate] = []
-        var followers: [(leader: Int, score: Int)] = []
+        var followers: [(leader: Int, urgency: Urgency)] = []
         for slot in slots.indices {
             let index = slots[slot]
             guard index >= 0, !self[index].isDecoding, !self[index].isPaused else { continue }
             let waits = awaitsLeader(index)
-            let score = score(index, now: now)
+            let urgency = Urgency(
+                tier: self[index].tier, tenantQuanta: tenantQuanta(index),
+                score: score(index, now: now))
             if waits, let leader = self[index].leader {
-                followers.append((leader.index, score))
+                followers.append((leader.index, urgency))
             } else {
                 candidates.append(
-                    Candidate(score: score, serial: self[index].serial, index: index))
+                    Candidate(urgency: urgency, serial: self[index].serial, index: index))
             }
         }
         // Who holds others up is as urgent as they are.
         for follower in followers {
             for place in candidates.indices where candidates[place].index == follower.leader {
-                candidates[place].score = min(candidates[place].score, follower.score)
+                candidates[place].urgency = min(candidates[place].urgency, follower.urgency)
             }
         }
         if candidates.count > 1 { candidates.sort() }
         return candidates
+    }
+
+    func tenantQuanta(_ index: Int) -> Int64 {
+        let least = tenants.least(of: self[index].tier) ?? 0
+        let ahead = max(0, tenants.virtualTime(self[index].tenant) - least)
+        return ahead / configuration.tiers.tenantQuantumNanoseconds
     }
 
     private func score(_ index: Int, now: Instant) -> Int {
@@ -136,15 +173,7 @@ extension Scheduler {
             tokens: room, cells: cache.freeCells + cache.idleCells - decodes,
             nanoseconds: .infinity, least: room, longPrefills: configuration.longPrefillsMax)
         if decodes > 0 {
-            let meanLength = Double(plan.shape.cacheTokens) / Double(decodes)
-            let full = profile.decodeNanoseconds(sequences: slots.count, length: meanLength)
-            let target = max(
-                Double(configuration.itlTargetNanoseconds),
-                configuration.decodeStepMultiple * full)
-            let taken = profile.nanoseconds(plan.shape)
-            left.nanoseconds = max(
-                configuration.targetFraction * target - taken,
-                configuration.prefillShareMin * taken)
+            left.nanoseconds = prefillNanoseconds(beside: plan.shape, profile)
             left.least = configuration.prefillTokensMin
             let byTime = profile.tokensMax(nanoseconds: left.nanoseconds, limit: room)
             let least = max(
@@ -159,7 +188,20 @@ extension Scheduler {
         return left
     }
 
-    private func chunk(
+    /// Time for prefill beside decodes.
+    func prefillNanoseconds(
+        beside shape: StepShape, _ profile: AffineStepProfile
+    ) -> Double {
+        let meanLength = Double(shape.cacheTokens) / Double(shape.decodes)
+        let full = profile.decodeNanoseconds(sequences: slots.count, length: meanLength)
+        let target = max(
+            Double(configuration.itlTargetNanoseconds), configuration.decodeStepMultiple * full)
+        let taken = profile.nanoseconds(shape)
+        return max(
+            configuration.targetFraction * target - taken, configuration.prefillShareMin * taken)
+    }
+
+    func chunk(
         _ index: Int, _ left: Allowance, _ profile: AffineStepProfile
     ) -> Int {
         let remaining = self[index].remaining
@@ -188,7 +230,7 @@ extension Scheduler {
     }
 
     /// Adds a request's next tokens to the batch; the last known token asks for a sample.
-    private mutating func add(_ index: Int, count: Int, to plan: inout StepPlan) {
+    mutating func add(_ index: Int, count: Int, to plan: inout StepPlan) {
         let position = self[index].computed
         let isLast = position + count == self[index].tokens.count
         if !self[index].hasSampler { beginSampler(index) }

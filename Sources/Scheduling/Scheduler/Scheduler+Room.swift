@@ -69,8 +69,9 @@ extension Scheduler {
         return best
     }
 
-    /// Whom to preempt: slow readers, then the newest of the lowest tier; but not one that made no
-    /// progress since it was preempted last, nor the last victim, while there is another.
+    /// Whom to preempt: slow readers, then the newest of the lowest tier; but of a tier not one
+    /// that made no progress since it was preempted last, nor the last victim, while there is
+    /// another.
     func victim() -> Int? {
         var best: Int?
         for index in slots where index >= 0 {
@@ -82,15 +83,30 @@ extension Scheduler {
         return best
     }
 
+    /// Who gives slot and cells to a waiting request of a better tier: as `victim`, but only of
+    /// tiers that have more slots than must be left to them.
+    func victim(for waiting: Int) -> Int? {
+        var best: Int?
+        for index in slots where index >= 0 {
+            let tier = self[index].tier
+            guard tier > self[waiting].tier, tiers.canYieldSlot(tier) else { continue }
+            guard let known = best, yieldsBefore(known, index) else {
+                best = index
+                continue
+            }
+        }
+        return best
+    }
+
     private func yieldsBefore(_ left: Int, _ right: Int) -> Bool {
+        if self[left].isPaused != self[right].isPaused { return self[left].isPaused }
+        if self[left].tier != self[right].tier { return self[left].tier > self[right].tier }
         let (leftRank, rightRank) = (yieldRank(left), yieldRank(right))
         if leftRank != rightRank { return leftRank > rightRank }
-        if self[left].tier != self[right].tier { return self[left].tier > self[right].tier }
         return self[left].serial > self[right].serial
     }
 
     private func yieldRank(_ index: Int) -> Int {
-        if self[index].isPaused { return 3 }
         if self[index].isSpared { return 0 }
         return self[index].serial == lastVictimSerial ? 1 : 2
     }

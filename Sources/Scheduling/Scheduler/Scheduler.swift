@@ -20,6 +20,10 @@ package struct Scheduler: Sendable {
     /// Lookup only, never iterated.
     var indices: [SequenceKey: Int] = [:]
     var queue = WaitingQueue()
+    var tenants = TenantShares()
+    var tiers: TierShares
+    /// Waiting and parked requests, by tier.
+    var queued = Array(repeating: 0, count: ServiceTier.allCases.count)
     /// Request index by slot; -1 where free.
     var slots: [Int]
     var cache: SequenceCache
@@ -56,6 +60,7 @@ package struct Scheduler: Sendable {
         requestTokensMax = engine.requestTokensMax
         reusesPrefixes = configuration.prefixReuse && engine.supportsPartialRemoval
         slots = Array(repeating: -1, count: configuration.slots)
+        tiers = TierShares(policy: configuration.tiers, slots: configuration.slots)
         cache = SequenceCache(sequences: engine.maxSequences, cells: engine.cacheCells)
         estimator = StepTimeEstimator(
             profile: configuration.stepProfile, forgetting: configuration.forgettingFactor)
@@ -75,14 +80,20 @@ package struct Scheduler: Sendable {
         guard request.sampling.maxTokens ?? .max > request.resumedTokens else {
             throw .nothingToGenerate
         }
+        let policy = configuration.tiers
+        let tier = policy.isOn ? request.tier : .standard
         let freeSlots = slots.count { $0 < 0 }
-        guard queue.count + parkedCount < configuration.waitingRequestsMax + freeSlots else {
+        let ahead = queued[...Int(tier.rawValue)].reduce(0, +)
+        guard ahead < configuration.waitingRequestsMax + freeSlots else {
             throw .queueFull(limit: configuration.waitingRequestsMax)
         }
-        let delay = configuration.tierDelayNanoseconds * Int64(request.tier.rawValue)
+        let tenant = tenants.enter(
+            policy.isOn ? request.tenant : "", tier, weight: request.tenantWeight)
+        // As if it had come so early that it were due by now, had it no deadline.
+        let due = deadline.map { $0.advanced(byNanoseconds: -policy.patienceNanoseconds) } ?? now
         let record = ScheduledRequest(
-            key: key, serial: nextSerial, parameters: request.sampling, tier: request.tier,
-            deadline: deadline, virtualArrival: now.advanced(byNanoseconds: delay).nanoseconds,
+            key: key, serial: nextSerial, parameters: request.sampling, tier: tier,
+            tenant: tenant, deadline: deadline, virtualArrival: min(now, due).nanoseconds,
             promptCount: request.prompt.count - request.resumedTokens,
             resumedCount: request.resumedTokens, prefixSalt: request.prefixSalt,
             tokens: request.prompt,
@@ -93,6 +104,7 @@ package struct Scheduler: Sendable {
         indices[key] = index
         if let deadline { earliestDeadline = min(deadline, earliestDeadline ?? deadline) }
         counters.submittedRequests += 1
+        activate(index)
         enqueue(index)
     }
 
@@ -119,6 +131,7 @@ package struct Scheduler: Sendable {
     package mutating func pause(_ key: SequenceKey) {
         guard let index = indices[key], !self[index].isPaused else { return }
         self[index].isPaused = true
+        deactivate(index)
         if self[index].phase == .waiting {
             dequeue(index)
             park(index)
@@ -129,8 +142,9 @@ package struct Scheduler: Sendable {
     package mutating func resume(_ key: SequenceKey) {
         guard let index = indices[key], self[index].isPaused else { return }
         self[index].isPaused = false
+        activate(index)
         if self[index].phase == .parked {
-            parkedCount -= 1
+            unpark(index)
             enqueue(index)
         }
     }
@@ -179,17 +193,25 @@ extension Scheduler {
     mutating func enqueue(_ index: Int) {
         self[index].phase = .waiting
         waitingTokens += self[index].tokens.count
-        queue.insert(item(index))
+        queued[Int(self[index].tier.rawValue)] += 1
+        queue.insert(item(index), tenant: self[index].tenant, tier: self[index].tier)
     }
 
     mutating func dequeue(_ index: Int) {
         waitingTokens -= self[index].tokens.count
-        queue.remove(item(index))
+        queued[Int(self[index].tier.rawValue)] -= 1
+        queue.remove(item(index), tenant: self[index].tenant, tier: self[index].tier)
     }
 
     mutating func park(_ index: Int) {
         self[index].phase = .parked
+        queued[Int(self[index].tier.rawValue)] += 1
         parkedCount += 1
+    }
+
+    mutating func unpark(_ index: Int) {
+        queued[Int(self[index].tier.rawValue)] -= 1
+        parkedCount -= 1
     }
 
     // MARK: Ending
@@ -216,11 +238,13 @@ extension Scheduler {
     mutating func end(_ index: Int) {
         switch self[index].phase {
         case .waiting: dequeue(index)
-        case .parked: parkedCount -= 1
+        case .parked: unpark(index)
         case .running: releaseSlot(index)
         case .ended: preconditionFailure("a request ended twice")
         }
         if !self[index].isCancelled { indices[self[index].key] = nil }
+        if !self[index].isPaused { deactivate(index) }
+        tenants.leave(self[index].tenant)
         self[index].phase = .ended
         self[index].isInFlight = false
         self[index].tokens = []
@@ -232,6 +256,9 @@ extension Scheduler {
         let (slot, sequence) = (self[index].slot, self[index].sequence)
         if self[index].hasSampler { samplerOperations.append(.end(slot: slot)) }
         slots[slot] = -1
+        tiers.lostSlot(self[index].tier)
+        settleAdvance(index)
+        self[index].skippedSteps = 0
         self[index].hasSampler = false
         self[index].isDecoding = false
         self[index].leader = nil

@@ -3,8 +3,9 @@ package struct SchedulerConfiguration: Hashable, Sendable {
     /// Requests that run at once; also the number of sampling slots. 1...maxSequences of the
     /// engine; the rest of the engine's sequences keep idle prefixes.
     package var slots = 16
-    /// Most requests that wait while no slot is free; more are refused with `queueFull`. Preempted
-    /// requests count, but wait even beyond it.
+    /// Most requests that wait while no slot is free; more are refused with `queueFull`. Those of
+    /// worse tiers are not counted, so that they cannot shut better ones out. Preempted requests
+    /// count, but wait even beyond it.
     package var waitingRequestsMax = 1024
 
     /// Wished time between two tokens of a stream while prompts are prefilled. The effective target
@@ -36,9 +37,8 @@ package struct SchedulerConfiguration: Hashable, Sendable {
 
     /// Cells reserved for output at admission, where maxTokens is not less.
     package var outputReserveTokens = 128
-    /// A tier's request is treated as if it had arrived this much later for each tier above it:
-    /// how long it can be overtaken by better tiers.
-    package var tierDelayNanoseconds: Int64 = 2_000_000_000
+    /// How tiers and tenants share slots, KV and steps.
+    package var tiers = TierPolicy()
     /// How fast a waiting prefill overtakes shorter ones: one millisecond since submission counts
     /// like this many tokens fewer.
     package var ageingTokensPerMillisecond = 2
@@ -77,7 +77,7 @@ package struct SchedulerConfiguration: Hashable, Sendable {
         try Self.check("outputReserveTokens", outputReserveTokens, 1...Int(Int32.max))
         try Self.check("prefixTokensMin", prefixTokensMin, 1...Int(Int32.max))
         try Self.check("sharedPrefillTokensMin", sharedPrefillTokensMin, 1...Int(Int32.max))
-        try Self.check("tierDelayNanoseconds", Int(tierDelayNanoseconds), 0...Int(Int64.max / 4))
+        try tiers.validate()
         try Self.check("ageingTokensPerMillisecond", ageingTokensPerMillisecond, 0...1_000_000)
         if let prefillChunkTokens {
             let most = engine.batchTokens - slots - prefillTailTokensMin + 2

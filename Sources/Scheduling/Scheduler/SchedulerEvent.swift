@@ -9,7 +9,7 @@ package enum SubmitError: Error, Hashable, Sendable {
     case invalidResume
     /// `maxTokens` is not more than `resumedTokens`.
     case nothingToGenerate
-    /// `waitingRequestsMax` requests wait already.
+    /// `waitingRequestsMax` requests of this tier or better ones wait already.
     case queueFull(limit: Int)
     /// The key belongs to a request that has not ended.
     case duplicateKey

@@ -32,6 +32,10 @@ package struct SchedulerLoad: Hashable, Sendable {
     package var prefixQueryTokens: UInt64 = 0
     package var prefixHitTokens: UInt64 = 0
     package var preemptions: UInt64 = 0
+    /// Preemptions that gave slot or cells to a better tier.
+    package var yieldedSlots: UInt64 = 0
+    /// Decodes that were left out of a step for the sake of a better tier.
+    package var skippedDecodes: UInt64 = 0
     /// Idle prefixes dropped for room.
     package var evictions: UInt64 = 0
     /// Steps that the engine refused for lack of cache space.

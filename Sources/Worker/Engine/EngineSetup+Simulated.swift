@@ -22,7 +22,11 @@ extension EngineThread.Setup where E == PacedEngine {
                 properties: properties, generation: settings.generation,
                 time: settings.stepTime.model, verifiesPlans: settings.verifiesPlans))
         var scheduling = WorkerDefaults.scheduling(configuration, slots: slots)
-        if case .affine(let profile) = settings.stepTime.model { scheduling.stepProfile = profile }
+        switch settings.stepTime.model {
+        case .affine(let profile): scheduling.stepProfile = profile
+        case .gpu(let model): scheduling.stepProfile = model.affineProfile
+        case .immediate: break
+        }
         return EngineThread.Setup<PacedEngine>(
             engine: PacedEngine(
                 engine, now: now, diesAtToken: settings.diesAtToken,
@@ -64,6 +68,7 @@ extension WorkerConfiguration.SimulatedSettings.StepTime {
                     base: microseconds * 1_000, perDecode: 0, perPrefillToken: 0, perCacheToken: 0,
                     perPrefillPair: 0))
         case .affine(let profile): .affine(profile)
+        case .gpu(let model): .gpu(model)
         }
     }
 }
