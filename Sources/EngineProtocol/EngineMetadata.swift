@@ -13,12 +13,14 @@ package import InferenceTypes
 /// | `switchyard-position` | how many tokens at the prompt's end are generated output |
 /// | `switchyard-seed` | the 64-bit seed, decimal; the message carries a fold of it |
 /// | `switchyard-prefix-salt` | the salt of its KV blocks' hashes in `SubscribeKvEvents`, decimal |
+/// | `switchyard-usage` | `ID/CHOICE/N`: what tokens are billed under; N choices share a prompt |
+/// | `switchyard-application`, `switchyard-key` | who asks, percent-encoded ids |
 /// | `switchyard-attempt` | 0 for the first worker that gets the request, then 1, 2, … |
 /// | `switchyard-progress` | `1`: chunks without tokens tell how far the prefill is |
 /// | `traceparent`, `tracestate` | W3C Trace Context |
 ///
-/// Tier, tenant, weight, position, seed and salt are fields of `GenerationRequest`; the rest is
-/// here.
+/// Tier, tenant, weight, position, seed, salt and usage are fields of `GenerationRequest`; the rest
+/// is here.
 package struct EngineMetadata: Sendable, Hashable {
     /// Milliseconds from sending until the worker ends each choice, waiting or running, with finish
     /// reason `timeLimit` (`length` on the wire): the call succeeds and what was generated stands.
@@ -53,6 +55,9 @@ enum EngineMetadataKey {
     static let position = "switchyard-position"
     static let seed = "switchyard-seed"
     static let prefixSalt = "switchyard-prefix-salt"
+    static let usage = "switchyard-usage"
+    static let application = "switchyard-application"
+    static let key = "switchyard-key"
     static let attempt = "switchyard-attempt"
     static let progress = "switchyard-progress"
     static let traceParent = "traceparent"
@@ -83,6 +88,7 @@ extension EngineMetadata {
         if let salt = request.prefixSalt {
             metadata.append(EngineMetadataKey.prefixSalt, String(salt))
         }
+        if let usage = request.usage { usage.write(into: &metadata) }
         if attempt > 0 { metadata.append(EngineMetadataKey.attempt, String(attempt)) }
         if wantsProgress { metadata.append(EngineMetadataKey.progress, "1") }
         if let trace {
@@ -122,6 +128,7 @@ extension EngineMetadata {
         }
         if let seed = try number(fields, EngineMetadataKey.seed) { request.sampling.seed = seed }
         request.prefixSalt = try number(fields, EngineMetadataKey.prefixSalt)
+        request.usage = try UsageIdentity(fields)
         if let value = try number(fields, EngineMetadataKey.deadline) {
             metadata.deadlineMilliseconds = Int64(clamping: value)
         }

@@ -47,6 +47,8 @@ package struct GenerationRequest: Hashable, Sendable {
     /// With which the hashes of its KV blocks are salted when the worker reports them; nil when
     /// nobody said (metadata `switchyard-prefix-salt`).
     package var prefixSalt: UInt64?
+    /// Nil: nobody bills it (metadata `switchyard-usage`).
+    package var usage: UsageIdentity?
 
     package init(id: String, prompt: [TokenID], sampling: SamplingParameters) {
         self.id = id

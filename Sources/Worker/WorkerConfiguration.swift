@@ -65,6 +65,8 @@ package struct WorkerConfiguration: Hashable, Sendable {
     package var subscribersMax = 64
     /// Where to answer `GET /metrics`; nil: nowhere.
     package var metricsListen: WorkerListenAddress?
+    /// Where what is generated is written down for billing; nil: nowhere.
+    package var journal: Journal?
 
     package init(engine: EngineChoice, listen: WorkerListenAddress) {
         self.engine = engine
@@ -81,6 +83,18 @@ package struct WorkerConfiguration: Hashable, Sendable {
             self.files = files
             self.clientAuthorityPath = clientAuthorityPath
         }
+    }
+
+    /// See `WorkerJournal`.
+    package struct Journal: Hashable, Sendable {
+        /// Of its files, before their numbers.
+        package var path: String
+        /// A longer file is followed by another one.
+        package var fileBytes = 64 << 20
+        /// The oldest beyond as many is removed.
+        package var files = 16
+
+        package init(path: String) { self.path = path }
     }
 
     /// llama.cpp's settings.

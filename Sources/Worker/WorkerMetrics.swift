@@ -25,6 +25,7 @@ package final class WorkerMetrics: Sendable {
     let generatedTokens: Counter
     let embeddingTokens: Counter
     let outputPauses: Counter
+    let journalFailures: Counter
 
     // Steps.
     let stepTime: Histogram
@@ -80,6 +81,9 @@ package final class WorkerMetrics: Sendable {
         promptTokens = registry.counter(
             "vllm:prompt_tokens_total", "Prompt tokens of finished choices, cached ones included.")
         generatedTokens = registry.counter("vllm:generation_tokens_total", "Tokens generated.")
+        journalFailures = registry.counter(
+            own + "journal_failures_total",
+            "Steps whose tokens could not be written to the journal.")
         outputPauses = registry.counter(
             own + "output_pauses_total", "Times that a slow reader paused its sequences.")
 

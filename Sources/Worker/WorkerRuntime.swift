@@ -75,7 +75,12 @@ package final class WorkerRuntime: Sendable {
             }
         }
         let wiring = EngineThread.Wiring(
-            mailbox: mailbox, ports: ports, metrics: metrics, cacheLog: CacheLog(), now: now)
+            mailbox: mailbox, ports: ports, metrics: metrics, cacheLog: CacheLog(),
+            journal: try configuration.journal.map { journal throws(WorkerError) in
+                try JournalFiles(
+                    path: journal.path, fileBytesMax: journal.fileBytes,
+                    filesMax: journal.files)
+            }, now: now)
         let engine = try await Self.startEngine(configuration, wiring)
         let service = WorkerService(
             tables: tables, wiring: wiring, engine: engine.description,

@@ -40,6 +40,12 @@ enum WorkerSettingsReader {
         if values.text(.metricsListen) != nil {
             configuration.metricsListen = try address(.metricsListen, values)
         }
+        if let path = values.text(.journal) {
+            var journal = WorkerConfiguration.Journal(path: path)
+            journal.fileBytes = values.requiredInteger(.journalMegabytes) << 20
+            journal.files = values.requiredInteger(.journalFiles)
+            configuration.journal = journal
+        }
         return configuration
     }
 

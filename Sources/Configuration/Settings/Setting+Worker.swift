@@ -108,6 +108,18 @@ extension Setting {
         "io-threads", .integer(1...64), default: .integer(1), "Threads that serve connections.")
     package static let metricsListen = Setting(
         "metrics-listen", .text, unset: "none", "Answer GET /metrics on this address.")
+    package static let journal = Setting(
+        "journal", .path, unset: "none",
+        """
+        Where what is generated is written down for billing, before anybody is told of it: files \
+        of this name and a number.
+        """)
+    package static let journalMegabytes = Setting(
+        "journal-mib", .integer(1...4_096), default: .integer(64),
+        "Size at which a journal's file is followed by the next, in MiB.")
+    package static let journalFiles = Setting(
+        "journal-files", .integer(2...100_000), default: .integer(16),
+        "Files of a journal; the oldest beyond as many is removed.")
     package static let lifeline = Setting(
         "lifeline", .toggle, default: .toggle(false),
         "End when standard input ends: for workers that must die with their supervisor.")
@@ -155,7 +167,7 @@ extension Setting {
             context, kvLayout, gpuLayers, embeddingContext, queue, itlTarget, noTiers,
             tierWeights, tierMinimumShares, batchSlowdown, prefillChunk, noPrefixReuse, idlePairs,
             workerDrainSeconds, stallSeconds, reportMilliseconds, ioThreads, metricsListen,
-            lifeline, statsAtExit, logLevel, engine,
+            journal, journalMegabytes, journalFiles, lifeline, statsAtExit, logLevel, engine,
         ] + ofSimulation
     /// Flags of a pool's processes: what is not given stays the worker's own choice.
     static let ofPoolProcesses: [Setting] =

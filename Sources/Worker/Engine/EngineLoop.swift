@@ -14,6 +14,8 @@ struct EngineLoop<E: TimedEngine & ~Copyable>: ~Copyable {
     private let now: @Sendable () -> Instant
     private let metrics: WorkerMetrics
     private let cacheLog: CacheLog
+    /// Nil: none is kept.
+    private var journal: WorkerJournal?
     /// As of the end of the latest step.
     private var counted = EngineReport()
 
@@ -31,7 +33,7 @@ struct EngineLoop<E: TimedEngine & ~Copyable>: ~Copyable {
     init(
         engine: consuming E, scheduler: Scheduler, mailbox: EngineMailbox,
         ports: [StepOutputPort], metrics: WorkerMetrics, cacheLog: CacheLog = CacheLog(),
-        now: @escaping @Sendable () -> Instant
+        journal: WorkerJournal? = nil, now: @escaping @Sendable () -> Instant
     ) {
         self.engine = engine
         self.scheduler = scheduler
@@ -39,6 +41,7 @@ struct EngineLoop<E: TimedEngine & ~Copyable>: ~Copyable {
         self.ports = ports
         self.metrics = metrics
         self.cacheLog = cacheLog
+        self.journal = journal
         self.now = now
         posted = [UInt64](repeating: 0, count: ports.count)
     }
@@ -91,10 +94,13 @@ struct EngineLoop<E: TimedEngine & ~Copyable>: ~Copyable {
             case .submit(let key, let request, let deadline):
                 do throws(SubmitError) {
                     try scheduler.submit(request, key: key, deadline: deadline, now: instant)
+                    journal?.submitted(request, key: key)
                 } catch {
                     refusals.append(StepOutput.Refusal(key: key, error: error))
                 }
-            case .cancel(let key): scheduler.cancel(key, now: instant)
+            case .cancel(let key):
+                scheduler.cancel(key, now: instant)
+                journal?.cancelled(key)
             case .pause(let key): scheduler.pause(key)
             case .resume(let key): scheduler.resume(key)
             case .embed(let job): embeddings.add(job)
@@ -146,6 +152,9 @@ struct EngineLoop<E: TimedEngine & ~Copyable>: ~Copyable {
 
     /// One task for each loop that has something to learn.
     private mutating func post(_ events: [SchedulerEvent], at instant: Instant) {
+        // Before anybody learns of them.
+        journal?.record(events)
+        if journal?.flush() == false { metrics.journalFailures.increment() }
         guard !events.isEmpty || !refusals.isEmpty else { return }
         if ports.count == 1 {
             posted[0] += 1

@@ -24,6 +24,8 @@ struct EngineThread: Sendable {
         var ports: [StepOutputPort]
         var metrics: WorkerMetrics
         var cacheLog: CacheLog
+        /// Nil: none is kept.
+        var journal: JournalFiles?
         var now: @Sendable () -> Instant
     }
 
@@ -98,6 +100,7 @@ struct EngineThread: Sendable {
         return EngineLoop(
             engine: setup.engine, scheduler: scheduler, mailbox: wiring.mailbox,
             ports: wiring.ports, metrics: wiring.metrics, cacheLog: wiring.cacheLog,
+            journal: wiring.journal.map { WorkerJournal(files: $0, model: description.model.name) },
             now: wiring.now)
     }
 
