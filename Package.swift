@@ -92,7 +92,8 @@ let package = Package(
             name: "switchyard",
             dependencies: [
                 "Configuration", "Gateway", "Worker", "Admission", "Routing", "HTTPTransport",
-                "InferenceAPI", "Scheduling", "LlamaEngine", arguments, log,
+                "InferenceAPI", "Scheduling", "LlamaEngine", "Storage", "EngineProtocol", arguments,
+                log,
             ] + nio,
             swiftSettings: strict, linkerSettings: besideTheBinary),
         .executableTarget(
@@ -229,7 +230,13 @@ let package = Package(
             exclude: ["Corpus"]),
         tests("Tokenization"),
         tests("LlamaEngine", ["CLlama", "InferenceAPI", "InferenceTypes", "Scheduling"]),
-        tests("Compression", nio), tests("Metrics"), tests("Admission"), tests("Storage"),
+        tests("Compression", nio), tests("Metrics"), tests("Admission"),
+        tests(
+            "Storage",
+            [
+                "EngineProtocol", .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "NIOCore", package: "swift-nio"),
+            ]),
         tests("Routing", ["Admission"]),
         tests("Scheduling"), tests("InferenceTypes"),
         .testTarget(

@@ -1,4 +1,6 @@
+import EngineProtocol
 import Foundation
+import NIOCore
 import Testing
 
 @testable import Storage
@@ -26,7 +28,8 @@ struct Folder {
     func open(
         _ name: String = "state.sqlite", _ limits: StorageLimits = StorageLimits()
     ) throws -> SQLiteStorage {
-        try SQLiteStorage(path: path(name), limits: limits)
+        try SQLiteStorage(
+            path: path(name), limits: limits, digest: { SHA256.digest(ByteBuffer(bytes: $0)) })
     }
 
     /// The file and its log as a process that ends now would leave them.

@@ -1,3 +1,5 @@
+import EngineProtocol
+import NIOCore
 import NIOPosix
 import Storage
 
@@ -19,7 +21,8 @@ final class DurableState: Sendable {
     init(directory: String, _ configuration: GatewayConfiguration) throws {
         storage = try SQLiteStorage(
             path: Self.filePath(in: directory), limits: configuration.storage,
-            synchronous: configuration.storageSynchronous)
+            synchronous: configuration.storageSynchronous,
+            digest: { SHA256.digest(ByteBuffer(bytes: $0)) })
         lockPath = Self.lockPath(in: directory)
         pool = NIOThreadPool(numberOfThreads: StorageAccess.threads)
         pool.start()

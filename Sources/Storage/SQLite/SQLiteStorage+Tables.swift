@@ -25,6 +25,9 @@ extension SQLiteStorage {
         migrator.registerMigration("3: tenants, applications, keys") { database in
             try database.execute(sql: tenantTables)
         }
+        migrator.registerMigration("4: the ledger of use") { database in
+            try database.execute(sql: usageTables)
+        }
         return migrator
     }
 

@@ -19,12 +19,16 @@ package final class SQLiteStorage: Storage {
 
     package let limits: StorageLimits
     let database: DatabasePool
+    /// Of the usage ledger's chain.
+    let digest: UsageChain.Digest
 
     /// Opens or makes the file, and brings it to this version's tables.
     package init(
-        path: String, limits: StorageLimits = StorageLimits(), synchronous: Synchronous = .normal
+        path: String, limits: StorageLimits = StorageLimits(), synchronous: Synchronous = .normal,
+        digest: @escaping UsageChain.Digest
     ) throws(StorageError) {
         self.limits = limits
+        self.digest = digest
         var configuration = Configuration()
         configuration.busyMode = .timeout(Self.busyTimeoutSeconds)
         configuration.maximumReaderCount = Self.readers
