@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run build test interop bench prove-failover prove-routing prove-jobs format fuzz \
+.PHONY: help run build test interop bench prove-failover prove-routing prove-jobs prove-metering format fuzz \
 	sanitize clean bootstrap
 
 # Paths that the bootstrap found; SWIFT_LINK_FLAGS makes the programs find libllama.
@@ -58,6 +58,12 @@ prove-jobs:  ## kill the gateway with -9 under accepted work; each job has one r
 	@$(ENVIRONMENT) && $(SWIFT_BUILD) -c release $(PROGRAMS) && \
 		SWITCHYARD_BINARY=$$PWD/.build/release/switchyard \
 		"$$SWITCHYARD_CLIENTS/bin/python" -m pytest -q -p no:cacheprovider Tests/Clients/prove_jobs.py
+
+prove-metering:  ## kill workers and gateway under budgets and cancels; the ledger is what was generated
+	@deploy/bootstrap.sh --with-tests
+	@$(ENVIRONMENT) && $(SWIFT_BUILD) -c release $(PROGRAMS) && \
+		SWITCHYARD_BINARY=$$PWD/.build/release/switchyard \
+		"$$SWITCHYARD_CLIENTS/bin/python" -m pytest -q -p no:cacheprovider Tests/Clients/prove_metering.py
 
 format:  ## format all Swift sources in place
 	@git ls-files -z '*.swift' ':!:*.pb.swift' | xargs -0 swift format --in-place --parallel

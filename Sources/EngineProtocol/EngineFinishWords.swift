@@ -5,7 +5,7 @@ enum EngineFinishWords {
     static func word(of reason: FinishReason) -> String {
         switch reason {
         case .endOfSequence, .stopToken, .stopString, .toolCalls: "stop"
-        case .maxTokens, .contextFull, .timeLimit: "length"
+        case .maxTokens, .contextFull, .timeLimit, .budget: "length"
         case .cancelled: "abort"
         }
     }

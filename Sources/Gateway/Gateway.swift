@@ -55,7 +55,7 @@ package final class Gateway: Sendable {
                 configuration: configuration, tenants: TenantDirectory(),
                 catalogue: Catalogue(models: [], splits: [], pools: [:])))
         let durable = try configuration.stateDirectory.map { directory in
-            try DurableState(directory: directory, configuration)
+            try DurableState(directory: directory, configuration, logger: logger)
         }
         let tracer = configuration.tracing.map {
             Tracer(queue: SpanQueue(), sampleRatio: $0.sampleRatio)
@@ -68,7 +68,7 @@ package final class Gateway: Sendable {
             metrics: GatewayMetrics(
                 status: status, levels: levels, accessLog: accessLog, spans: tracer?.queue),
             status: status, serviceLevels: levels, accessLog: accessLog, storage: durable?.access,
-            tracer: tracer, logger: logger)
+            tracer: tracer, meter: durable?.meter, logger: logger)
         return try await Gateway(core: core, pool: pool, durable, configuration, source)
     }
 
@@ -90,8 +90,20 @@ package final class Gateway: Sendable {
         }
         let dispatchLoop = controlGroup.next()
         let commons = try await dispatchLoop.submit {
-            NIOLoopBound(DispatcherCommons(), eventLoop: dispatchLoop)
+            NIOLoopBound(
+                DispatcherCommons(leaseTokens: configuration.metering.leaseTokens),
+                eventLoop: dispatchLoop)
         }.get()
+        try await core.meter?.start { totals, tickets in
+            dispatchLoop.execute {
+                for total in totals {
+                    commons.value.budgets.spent(
+                        tenant: total.tenant, keyID: total.keyID, tokens: total.tokens,
+                        ticks: total.ticks)
+                }
+                for ticket in tickets { commons.value.budgets.close(ticket) }
+            }
+        }
         let directory = PoolDirectory(
             core: core, configuration: configuration, loops: loops, dispatchLoop: dispatchLoop,
             commons: commons)
@@ -135,6 +147,12 @@ package final class Gateway: Sendable {
             adminGroup.next().scheduleRepeatedTask(
                 initialDelay: AccessLog.interval, delay: AccessLog.interval
             ) { _ in accessLog.flush() }
+        }
+        if let meter = core.meter {
+            adminGroup.next().scheduleRepeatedTask(
+                initialDelay: .zero,
+                delay: .milliseconds(Int64(configuration.metering.intervalMilliseconds))
+            ) { _ in meter.workSoon() }
         }
         exporter = try await Self.exporter(core, configuration, on: adminGroup.next())
         self.core = core

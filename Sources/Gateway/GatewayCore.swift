@@ -18,6 +18,8 @@ struct GatewayCore: Sendable {
     let storage: StorageAccess?
     /// Nil: no spans are made.
     let tracer: Tracer?
+    /// Nil: nothing is metered, since nothing is kept.
+    let meter: UsageMeter?
     let logger: Logger
 
     /// Monotonic.

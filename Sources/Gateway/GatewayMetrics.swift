@@ -212,7 +212,7 @@ extension FinishReason {
     fileprivate var isLength: Bool {
         switch self {
         case .endOfSequence, .stopToken, .stopString, .toolCalls: false
-        case .maxTokens, .contextFull, .timeLimit, .cancelled: true
+        case .maxTokens, .contextFull, .timeLimit, .budget, .cancelled: true
         }
     }
 }

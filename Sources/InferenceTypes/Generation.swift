@@ -73,6 +73,8 @@ package enum FinishReason: Hashable, Sendable {
     case contextFull
     /// The time limit or deadline passed; what was generated stands.
     case timeLimit
+    /// The next token cannot be paid for, found by the gateway.
+    case budget
     /// Cancelled by the client or by an operator.
     case cancelled
 }
@@ -111,15 +113,18 @@ package struct Usage: Hashable, Sendable {
     package var completionTokens: Int
     /// Output between the model's reasoning marks.
     package var reasoningTokens: Int
+    /// In USD ticks (10⁻¹⁰ USD); 0 without a price.
+    package var costTicks: Int64
 
     package init(
         promptTokens: Int = 0, cachedTokens: Int = 0, completionTokens: Int = 0,
-        reasoningTokens: Int = 0
+        reasoningTokens: Int = 0, costTicks: Int64 = 0
     ) {
         self.promptTokens = promptTokens
         self.cachedTokens = cachedTokens
         self.completionTokens = completionTokens
         self.reasoningTokens = reasoningTokens
+        self.costTicks = costTicks
     }
 
     /// Prompt, visible output and reasoning (API.md §4.1).

@@ -191,7 +191,7 @@ extension WorkerMetrics.FinishLabel {
     init(_ reason: FinishReason) {
         switch reason {
         case .endOfSequence, .stopToken, .stopString, .toolCalls: self = .stop
-        case .maxTokens, .contextFull, .timeLimit: self = .length
+        case .maxTokens, .contextFull, .timeLimit, .budget: self = .length
         case .cancelled: self = .abort
         }
     }

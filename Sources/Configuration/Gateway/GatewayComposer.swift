@@ -29,7 +29,12 @@ struct GatewayComposer {
         if configuration?.pools.contains(where: { $0.supervised != nil }) ?? false {
             checkSocketDirectory()
         }
-        return configuration.map(filled)
+        let metering = metering()
+        return configuration.map { configuration in
+            var configuration = filled(configuration)
+            configuration.metering = metering
+            return configuration
+        }
     }
 
     /// A refusal of a setting's value, wherever it came from.
@@ -272,6 +277,7 @@ struct GatewayComposer {
         var line = WorkerCommandLine(
             executable: machine.executable, arguments: words,
             socketDirectory: state.socketDirectory)
+        line.journalDirectory = state.journalDirectory
         line.devices = given.text(.devices)?.split(separator: ",").map(String.init) ?? []
         return line
     }

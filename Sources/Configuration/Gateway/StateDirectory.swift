@@ -19,6 +19,9 @@ struct StateDirectory: Sendable {
     /// For this process's workers; sockets of an earlier one cannot be in the way.
     var socketDirectory: String { "\(path)/run-\(processIdentifier)" }
 
+    /// Of supervised workers' journals.
+    var journalDirectory: String { "\(path)/journals" }
+
     /// Of the self-signed pair.
     var certificateDirectory: String { "\(path)/tls" }
 }

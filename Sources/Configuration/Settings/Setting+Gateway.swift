@@ -217,7 +217,7 @@ extension Setting {
             workerHangSeconds, workerCheckSeconds, bodyLimit,
             keepaliveInterval, timeLimit, sloTTFT, sloITL, resumeWindowSeconds, resumableStreams,
             resumableStreamBytes, drainSeconds, dataDir, logLevel,
-        ] + ofStorage
+        ] + ofStorage + ofMetering
     /// What `models` and `pools` of a file replace.
     static let ofOneModel: [Setting] = [model, modelName, modelAlias, embeddings, policy]
     static let ofOneServedPool: [Setting] =

@@ -24,6 +24,7 @@ enum AdminAction: Sendable {
     case reload
     case serviceLevels
     case tenancy(TenancyRoute, body: [UInt8])
+    case usage(UsageReport)
 
     /// Longest drain that can be asked for.
     static let drainSecondsLimit = 86_400
@@ -102,6 +103,7 @@ enum AdminAction: Sendable {
         case .reload: self = .reload
         case .serviceLevels: self = .serviceLevels
         case .tenancy: preconditionFailure("its body is read where it is carried out")
+        case .usage(let report): self = .usage(report)
         }
     }
 

@@ -97,6 +97,11 @@ struct AdminControl: Sendable {
         case .removeSplit(let name): try await change { try $0.removeSplit(name) }
         case .reload: try await reload()
         case .tenancy(let route, let body): return try await tenancy(route, body)
+        case .usage(let report):
+            guard let meter = core.meter else {
+                throw APIError(.unsupported, "This gateway keeps nothing, and meters nothing.")
+            }
+            return try await meter.answer(report)
         }
         return try Self.json(Done())
     }
@@ -215,7 +220,8 @@ struct AdminControl: Sendable {
     /// The audit log: everything that changes something, and how it ended.
     private func log(_ action: AdminAction, outcome: String) {
         switch action {
-        case .listWorkers, .listPools, .listModels, .decisions, .serviceLevels: return
+        case .listWorkers, .listPools, .listModels, .decisions, .serviceLevels, .usage:
+            return
         case .tenancy(let route, _):
             guard route.changesSomething else { return }
             logger.notice(

@@ -23,6 +23,7 @@ enum AdminRoute: Hashable, Sendable {
     case reload
     case serviceLevels
     case tenancy(TenancyRoute)
+    case usage(UsageReport)
 
     init(method: String, path: String) throws(APIError) {
         guard path.hasPrefix("/admin/v1/") else { throw Self.unknown }
@@ -62,6 +63,9 @@ enum AdminRoute: Hashable, Sendable {
             self = try Self.choose(method, ["GET": .serviceLevels])
         case ("tenants", _), ("keys", _), ("licenses", _):
             self = .tenancy(try TenancyRoute(method: method, parts))
+        case ("usage", _):
+            self = try Self.choose(
+                method, ["GET": .usage(UsageReport(path: String(path.dropFirst(10))))])
         case ("reload", 1):
             self = try Self.choose(method, ["POST": .reload])
         default: throw Self.unknown

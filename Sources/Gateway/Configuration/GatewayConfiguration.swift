@@ -63,6 +63,8 @@ package struct GatewayConfiguration: Sendable {
     package var stateDirectory: String?
     package var storage = StorageLimits()
     package var storageSynchronous = SQLiteStorage.Synchronous.normal
+    /// Where there is a `stateDirectory`. Of a reload only the prices count.
+    package var metering = MeteringSettings()
     /// Deferred requests that run or wait for a worker at once; others wait in the storage.
     package var jobConcurrency: Int = 64
     /// The same of requests of batches.

@@ -50,6 +50,8 @@ final class ConnectionLoop {
                 choices[ticket]?.stands(standing)
             case .places(let places):
                 for place in places { choices[place.ticket]?.waits(at: place) }
+            case .leased(let ticket, let positions): choices[ticket]?.leased(positions: positions)
+            case .unaffordable(let ticket): choices[ticket]?.unaffordable()
             case .retired(let ticket):
                 choices.removeValue(forKey: ticket)?.poolRetired()
             case .retryDenied(let ticket):
@@ -125,6 +127,12 @@ final class ConnectionLoop {
     func requeue(_ ticket: TicketID, _ cause: Decision.Cause, to pool: Pool) {
         tellFirstTokens()
         eventLoop.execute { pool.dispatcher.perform { $0.requeue(ticket, cause) } }
+    }
+
+    /// The choice has all tokens of its lease, and goes on behind them when there is another.
+    func renewLease(_ ticket: TicketID, positions: Int, of pool: Pool) {
+        pool.dispatcher.perform { $0.leaseEnded(ticket, positions: positions) }
+        requeue(ticket, .lease, to: pool)
     }
 
     /// Dispatchers hear of all first tokens of this turn of the loop at once.

@@ -10,6 +10,8 @@ struct Decision: Sendable {
         case retry
         /// Its worker was lost, or drained, after the first token.
         case resume
+        /// Its budget's lease ended.
+        case lease
     }
 
     enum Outcome: Sendable {

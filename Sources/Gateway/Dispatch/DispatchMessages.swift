@@ -18,6 +18,8 @@ struct Submission: Sendable {
     /// Of all its prompts, for the limits.
     var promptTokens = 0
     var terms = SubmissionTerms.builtIn
+    /// What each choice may cost, `[ticket]`; empty: whatever it likes.
+    var budgets: [BudgetClaim] = []
 
     func request(_ choice: Int) -> PlacementRequest {
         requests[min(choice, requests.count - 1)]
@@ -66,6 +68,10 @@ enum LinkReport: Sendable {
 /// Dispatcher → connection loop; delivered in batches, in order.
 enum DispatchEvent: Sendable {
     case granted(TicketID, WorkerID)
+    /// Precedes `granted`: how many tokens of the choice can be paid for.
+    case leased(TicketID, positions: Int)
+    /// No further token can be paid for.
+    case unaffordable(TicketID)
     case refused(TicketID, Refusal, retryAfterMilliseconds: Int)
     /// How its caller's limits stand; after it was let in, or before it is refused by one.
     case stands(TicketID, RateStanding)

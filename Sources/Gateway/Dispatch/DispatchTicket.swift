@@ -36,6 +36,8 @@ struct DispatchTicket: Sendable {
     var wait: WaitPrediction?
     /// Of `LimitedRequests`; nil without limits.
     var limited: UInt64?
+    /// Tokens that the choice had when it asked for a further lease.
+    var positions = 0
     /// Nil while it waits.
     var run: Run?
 }

@@ -129,6 +129,10 @@ final class Dispatcher {
             for ticket in submission.tickets { outbox[ticket.loop].append(.retired(ticket)) }
             return settle()
         }
+        guard openBudgets(submission) else {
+            for ticket in submission.tickets { outbox[ticket.loop].append(.unaffordable(ticket)) }
+            return settle()
+        }
         let now = clock()
         for (choice, ticket) in submission.tickets.enumerated() {
             let request = submission.request(choice)
@@ -293,6 +297,7 @@ final class Dispatcher {
                 preconditionFailure("a ticket waits that nobody knows")
             }
             queued.remove(entry.request)
+            guard lease(ticket, entry) else { continue }
             let worker = choose(ticket, entry, now: now)
             handedOut(&entry, now: now)
             entry.attempts += 1

@@ -35,6 +35,10 @@ protocol TicketHolder: AnyObject {
     var asksPlace: Pool? { get }
     func waits(at place: TicketPlace)
     func poolRetired()
+    /// How many tokens can be paid for. Before `granted`.
+    func leased(positions: Int)
+    /// No further token can be paid for.
+    func unaffordable()
     /// A failed call needed the retry budget, which is used up.
     func retryDenied()
     /// Leaves its worker, which is being drained.

@@ -21,6 +21,8 @@ final class EmbeddingsExchange: HTTPServerStreamReceiver, ConnectionWork {
     private var work: EmbeddingsWork?
     private var submitted: Instant
     private var started: Instant?
+    /// Nil where nothing is metered.
+    private var meter: RequestMeter?
     private var workers: [UInt32] = []
 
     init(
@@ -83,12 +85,18 @@ final class EmbeddingsExchange: HTTPServerStreamReceiver, ConnectionWork {
     }
 
     private func run(_ prepared: PreparedEmbeddings) {
+        if let meter = core.meter {
+            guard !meter.isFull else { return end(.failed(.unrecordedUse)) }
+            self.meter = RequestMeter(meter, usageID: nil, account: context.account)
+            self.meter?.prices(model: prepared.pool.model.name, tier: grantedTier)
+        }
         self.prepared = prepared
         submitted = core.clock()
         trace?.choiceWaits(0, since: submitted)
         let work = EmbeddingsWork(
             prepared, requestID: context.requestID, exchange: self, on: connectionLoop)
         self.work = work
+        meter?.submitted([work.ticket])
         connectionLoop.submit(
             [work],
             Submission(
@@ -97,9 +105,14 @@ final class EmbeddingsExchange: HTTPServerStreamReceiver, ConnectionWork {
                 arrival: context.arrival,
                 requests: [PlacementRequest(promptTokens: prepared.promptTokens)],
                 promptTokens: prepared.promptTokens,
-                terms: SubmissionTerms(context.caller.principal)),
+                terms: SubmissionTerms(context.caller.principal),
+                budgets: meter?.claims(
+                    context.caller.principal, promptTokens: prepared.promptTokens,
+                    positionsMax: 0, choices: 1) ?? []),
             to: prepared.pool)
     }
+
+    private var grantedTier: ServiceTier { context.caller.principal.granted(nil) }
 
     func closed(_ error: HTTPStreamError?) {
         end(.abandoned)
@@ -184,6 +197,13 @@ final class EmbeddingsExchange: HTTPServerStreamReceiver, ConnectionWork {
         var usage = Usage()
         if case .finished(let total) = end { usage = total }
         core.metrics.requestEnded(end, usage: usage, nanoseconds: nanoseconds)
+        if let meter, let prepared {
+            // What did not become an answer is nobody's bill.
+            meter.ended(
+                requestID: context.requestID, model: prepared.pool.model.name, tier: grantedTier,
+                usage: usage, positions: [], prompts: [usage.promptTokens], choicesPerPrompt: 1,
+                undelivered: 0, finishReason: "")
+        }
         guard core.accessLog != nil || trace != nil else { return }
         var record = AccessRecord(
             time: Date().timeIntervalSince1970 - Double(nanoseconds) / 1e9,
@@ -191,7 +211,7 @@ final class EmbeddingsExchange: HTTPServerStreamReceiver, ConnectionWork {
             status: 200)
         record.traceID = trace?.context.traceID.text
         record.note(context.caller.principal)
-        record.tier = prepared.map { _ in context.caller.principal.granted(nil).name }
+        record.tier = prepared.map { _ in grantedTier.name }
         record.model = prepared?.pool.model.name
         record.promptTokens = usage.promptTokens
         record.queueMilliseconds = started.map { Double($0.nanoseconds(since: submitted)) / 1e6 }

@@ -66,6 +66,12 @@ final class EmbeddingsWork: TicketHolder {
         end()?.failed(APIError(refusal, retryAfterMilliseconds: retryAfterMilliseconds))
     }
 
+    func leased(positions: Int) {}
+
+    func unaffordable() {
+        end()?.failed(.noBudget)
+    }
+
     func poolRetired() {
         end()?.failed(
             APIError(.draining, "The model was replaced; ask again."))

@@ -22,6 +22,8 @@ final class GRPCExchange: GRPCServerCallReceiver {
     /// Once it is understood.
     private var request: FaceRequest?
     private var answer: PartialAnswer?
+    /// A choice ended because no further token could be paid for.
+    private var endsAtBudget = false
     private let connectionLoop: ConnectionLoop
     private let principal: Principal
     private let isDeferred: Bool
@@ -141,8 +143,13 @@ final class GRPCExchange: GRPCServerCallReceiver {
             answer.format.write(answer.completion(usage), into: &bytes)
             call.send(message: bytes)
         }
-        call.finish()
+        var trailers = GRPCMetadata()
+        if endsAtBudget { trailers.append(Self.finishDetail, "budget") }
+        call.finish(trailers: trailers)
     }
+
+    /// A trailer that says why an answer ended where its finish reason has one word for several.
+    private static let finishDetail = "x-switchyard-finish-detail"
 
     private func send(_ bytes: ByteBuffer) {
         guard bytes.readableBytes > 0 else { return }
@@ -181,6 +188,7 @@ extension GRPCExchange: GenerationReceiver {
     }
 
     func finished(_ reason: FinishReason, choice: Int) {
+        if reason == .budget { endsAtBudget = true }
         answer?.collect(reason, choice: choice)
         guard answer?.isStreaming == true else { return }
         var buffer = ByteBuffer()

@@ -47,6 +47,12 @@ final class ChoiceStream: TicketHolder, EngineStreamReceiver {
     private var acceptedBefore = 0
     /// The client did not read as fast as this worker's tokens came.
     private var wasPaused = false
+    /// How many tokens can be paid for.
+    private var leasedPositions = Int.max
+    /// Of the call in hand, for the meter.
+    private var callID = ""
+    /// Tokens whose text was handed on.
+    private var released = 0
     /// The text of one message; kept for its storage.
     private var text: [UInt8] = []
 
@@ -67,6 +73,11 @@ final class ChoiceStream: TicketHolder, EngineStreamReceiver {
             seed: ticket.number)
     }
 
+    /// Tokens accepted from workers.
+    var positions: Int { accepted.count }
+    /// Those of them that went into no text: held back, or cut off by a stop string.
+    var undelivered: Int { accepted.count - released }
+
     // MARK: Dispatcher
 
     func granted(_ worker: WorkerID, on link: PoolLink?) -> Bool {
@@ -77,10 +88,16 @@ final class ChoiceStream: TicketHolder, EngineStreamReceiver {
 
     private func start(on engine: EngineConnection, of worker: WorkerID, _ link: WorkerLink) {
         guard let generation, let start = failover.granted() else { return }
+        guard leasedPositions > accepted.count else {
+            // Its last worker was lost behind the last token of its lease.
+            _ = failover.evicted(over: nil)
+            return connectionLoop.renewLease(ticket, positions: accepted.count, of: pool)
+        }
         assert(start.resumedTokens == accepted.count, "resumes elsewhere than it stands")
         guard
             let request = generation.generationRequest(
                 choice: index, attempt: start.attempt, generated: accepted,
+                positionsMax: leasedPositions,
                 // A `switchyard worker` can continue any answer exactly.
                 isOurs: link.isOurs)
         else {
@@ -94,6 +111,8 @@ final class ChoiceStream: TicketHolder, EngineStreamReceiver {
         hearsProgress = link.isOurs && accepted.isEmpty && generation.wantsProgress
         generation.choiceStarted(
             index, attempt: start.attempt, on: worker, address: link.endpoint.text)
+        callID = request.id
+        generation.callBegan(request, on: link)
         do {
             call = try engine.generate(
                 request,
@@ -101,6 +120,8 @@ final class ChoiceStream: TicketHolder, EngineStreamReceiver {
                     choice: index, attempt: start.attempt, wantsProgress: hearsProgress),
                 receiver: self)
         } catch {
+            // Nothing was sent.
+            generation.callSettled(callID)
             lost(error)
         }
     }
@@ -122,6 +143,16 @@ final class ChoiceStream: TicketHolder, EngineStreamReceiver {
         guard failover.state == .waiting else { return }
         generation?.choiceProgressed(
             .queued(position: place.position, etaMilliseconds: place.etaMilliseconds))
+    }
+
+    func leased(positions: Int) {
+        leasedPositions = positions
+    }
+
+    /// No further token can be paid for: the answer ends with the last one that could.
+    func unaffordable() {
+        guard accepted.isEmpty else { return stop(.budget) }
+        ended()?.choiceFailed(.noBudget)
     }
 
     /// Its pool has ended. Before its first token another pool may serve the request.
@@ -197,11 +228,27 @@ final class ChoiceStream: TicketHolder, EngineStreamReceiver {
     }
 
     func finished(_ finish: EngineFinish) {
+        if finish.reason == .maxTokens, leaseEnded() { return }
         guard let generation, failover.finished() else { return }
         call = nil
+        generation.callSettled(callID)
         answered(cachedTokens: finish.usage.cachedTokens, generation)
         if accepted.isEmpty { usage.cachedTokens = finish.usage.cachedTokens }
         end(finish.reason, generation)
+    }
+
+    /// The worker ended with the last token that was paid for, not with the answer's last: it goes
+    /// on, on any worker, when there is money for more.
+    private func leaseEnded() -> Bool {
+        guard let generation, accepted.count >= leasedPositions, failover.state == .running,
+            generation.finishReason(after: accepted, choice: index) == nil
+        else { return false }
+        call = nil
+        generation.callSettled(callID)
+        generation.attemptEnded(index)
+        _ = failover.evicted(over: nil)
+        connectionLoop.renewLease(ticket, positions: accepted.count, of: pool)
+        return true
     }
 
     /// Ends the text, in which a stop string may still be found.
@@ -217,6 +264,10 @@ final class ChoiceStream: TicketHolder, EngineStreamReceiver {
     }
 
     func failed(_ status: GRPCStatus) {
+        if !hasAnswered, status.origin == .peer, status.code == .resourceExhausted {
+            // It was refused.
+            generation?.callSettled(callID)
+        }
         lost(status)
     }
 
@@ -256,6 +307,7 @@ final class ChoiceStream: TicketHolder, EngineStreamReceiver {
 
     /// Hands on `text` and the log probabilities of the tokens whose text is now out.
     private func emit(released: Int, to generation: Generation) {
+        self.released += released
         guard !generation.wantsLogprobs else {
             guard !text.isEmpty || released > 0 else { return }
             // Control tokens, such as the one that ends an answer, are no part of its text.
@@ -271,6 +323,7 @@ final class ChoiceStream: TicketHolder, EngineStreamReceiver {
     /// Hands on what an answer that is not plain put out. Log probabilities are those of visible
     /// text.
     private func emit(_ advance: AnswerText.Advance, to generation: Generation) {
+        released += advance.released.count
         usage.reasoningTokens = answer.reasoningTokens
         usage.completionTokens = accepted.count - usage.reasoningTokens
         var pieces = advance.pieces
@@ -370,6 +423,9 @@ extension WorkerFault {
 }
 
 extension APIError {
+    static let noBudget = APIError(
+        .budgetExhausted, "The budget of this key or its tenant is used up.")
+
     /// See `Resumption`.
     static let notContinuable = APIError(
         .workerLost,

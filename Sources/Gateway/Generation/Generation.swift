@@ -34,10 +34,10 @@ final class Generation: ConnectionWork {
     private var receiver: (any GenerationReceiver)?
 
     private var phase = Phase.waiting
-    private var prepared: PreparedChat?
-    private var choices: [ChoiceStream] = []
+    var prepared: PreparedChat?
+    var choices: [ChoiceStream] = []
     /// Instead of `prepared` and `choices`, for a pool whose workers take text.
-    private var forwarded: (chat: ForwardedChat, choice: UpstreamChoice)?
+    var forwarded: (chat: ForwardedChat, choice: UpstreamChoice)?
     /// Of all prompts.
     private var promptTokens = 0
     private var openChoices = 0
@@ -47,7 +47,7 @@ final class Generation: ConnectionWork {
     private var lastToken: Instant?
     /// When the first choice got a worker.
     private var started: Instant?
-    private var finishReasons: [FinishReason] = []
+    var finishReasons: [FinishReason] = []
     private var workers: [UInt32] = []
     private var retries = 0
     private var resumes = 0
@@ -58,6 +58,8 @@ final class Generation: ConnectionWork {
     private(set) var standing = RateStanding.unlimited
     /// Until the first token.
     private(set) var progress = AnswerProgress.unknown
+    /// Nil before the first choice, and where nothing is metered.
+    var meter: RequestMeter?
 
     init(_ context: GenerationContext, receiver: any GenerationReceiver, on loop: ConnectionLoop) {
         self.context = context
@@ -72,7 +74,7 @@ final class Generation: ConnectionWork {
         core.metrics.requestStarted()
     }
 
-    private var core: GatewayCore { connectionLoop.core }
+    var core: GatewayCore { connectionLoop.core }
     private var eventLoop: any EventLoop { connectionLoop.eventLoop }
 
     // MARK: The request
@@ -122,6 +124,7 @@ final class Generation: ConnectionWork {
     }
 
     private func run(_ prepared: PreparedChat) {
+        guard beginMetering(prepared.pool, prepared.request) else { return }
         self.prepared = prepared
         promptTokens = prepared.prompts.reduce(0) { $0 + $1.tokens.count }
         phase = .running
@@ -139,10 +142,13 @@ final class Generation: ConnectionWork {
             choices, request,
             placements: prepared.prompts.flatMap {
                 Array(repeating: $0.placement, count: request.choiceCount)
-            }, promptTokens: promptTokens, to: prepared.pool)
+            }, promptTokens: promptTokens,
+            budgets: prepared.prompts.flatMap { budgets(of: $0.tokens.count, prepared) },
+            to: prepared.pool)
     }
 
     private func run(_ chat: ForwardedChat) {
+        guard beginMetering(chat.pool, chat.request) else { return }
         phase = .running
         var fields: HTTPFields = ["x-request-id": context.requestID]
         for field in context.forwardedFields { fields.append(field.name, field.value) }
@@ -154,15 +160,20 @@ final class Generation: ConnectionWork {
         forwarded = (chat, choice)
         submitted = core.clock()
         trace?.choiceWaits(0, since: submitted)
+        // An upstream's tokens cannot be counted beforehand: it is asked while there is money.
+        let budgets = meter?.claims(
+            context.caller.principal, promptTokens: 0, positionsMax: 1, choices: 1)
         submit(
             [choice], chat.request, placements: [chat.placement],
-            promptTokens: chat.placement.promptTokens, to: chat.pool)
+            promptTokens: chat.placement.promptTokens,
+            budgets: budgets ?? [], to: chat.pool)
     }
 
     private func submit(
         _ choices: [any TicketHolder], _ request: ChatRequest, placements: [PlacementRequest],
-        promptTokens: Int, to pool: Pool
+        promptTokens: Int, budgets: [BudgetClaim], to pool: Pool
     ) {
+        meter?.submitted(choices.map(\.ticket))
         let deadlines = [context.firstTokenDeadline, context.deadline].compactMap(\.self)
         connectionLoop.submit(
             choices,
@@ -170,7 +181,7 @@ final class Generation: ConnectionWork {
                 requestID: context.requestID, tickets: choices.map(\.ticket),
                 tier: tier(of: request), deadline: deadlines.min(),
                 arrival: context.arrival, requests: placements, promptTokens: promptTokens,
-                terms: SubmissionTerms(context.caller.principal)),
+                terms: SubmissionTerms(context.caller.principal), budgets: budgets),
             to: pool)
     }
 
@@ -189,7 +200,7 @@ final class Generation: ConnectionWork {
     }
 
     /// What is granted: what the request asks for, but nothing better than its key may have.
-    private func tier(of request: ChatRequest) -> ServiceTier {
+    func tier(of request: ChatRequest) -> ServiceTier {
         context.caller.principal.granted(context.tier ?? request.serviceTier)
     }
 
@@ -233,11 +244,12 @@ final class Generation: ConnectionWork {
     /// with those. Each attempt has an id of its own, since a worker that lost its gateway may
     /// still run the one before.
     func generationRequest(
-        choice: Int, attempt: Int, generated: [TokenID], isOurs: Bool
+        choice: Int, attempt: Int, generated: [TokenID], positionsMax: Int, isOurs: Bool
     ) -> GenerationRequest? {
         guard let prepared else { preconditionFailure("a choice runs before its preparation") }
         var sampling = prepared.sampling
         sampling.seed = prepared.seed(choice: choice)
+        if positionsMax < sampling.maxTokens ?? .max { sampling.maxTokens = positionsMax }
         let id = context.requestID
         var request = GenerationRequest(
             id: attempt == 0 ? "\(id)-\(choice)" : "\(id)-\(choice)-\(attempt)",
@@ -246,6 +258,12 @@ final class Generation: ConnectionWork {
         request.prefixSalt = prepared.prefixSalt
         request.tier = tier(of: prepared.request)
         request.tenant = context.caller.principal.billedTenant
+        if isOurs, let meter {
+            request.usage = UsageIdentity(
+                id: meter.usageID, choice: choice,
+                choicesPerPrompt: prepared.request.choiceCount,
+                application: meter.account.application, keyID: meter.account.keyID)
+        }
         return isOurs
             ? request
             : Resumption.foreign(request, isSeedPromised: prepared.request.seed != nil)
@@ -296,6 +314,16 @@ final class Generation: ConnectionWork {
     /// that was heard of.
     func choiceProgressed(_ progress: AnswerProgress) {
         if firstToken == nil { self.progress = progress }
+    }
+
+    /// A call of a choice begins.
+    func callBegan(_ request: GenerationRequest, on link: WorkerLink) {
+        meter?.attemptBegan(request.id, endpoint: link.endpoint.text)
+    }
+
+    /// Its worker said how it ended: it generated what was received.
+    func callSettled(_ requestID: String) {
+        meter?.attemptSettled(requestID)
     }
 
     /// A choice's worker has sent its first token.
@@ -439,6 +467,8 @@ final class Generation: ConnectionWork {
         phase = .ended
         connectionLoop.remove(self)
         let usage = self.usage
+        let positions = choices.map(\.positions)
+        let undelivered = undeliveredTokens(end)
         let now = core.clock()
         let nanoseconds = now.nanoseconds(since: context.arrival)
         if core.accessLog != nil || trace != nil {
@@ -450,6 +480,7 @@ final class Generation: ConnectionWork {
         for choice in choices { choice.cancel() }
         choices.removeAll()
         forwarded?.choice.cancel()
+        endMetering(usage, positions: positions, undelivered: undelivered, end)
         let receiver = receiver
         self.receiver = nil
         receiver?.ended(end)
@@ -531,29 +562,35 @@ final class Generation: ConnectionWork {
         return record
     }
 
-    private var request: ChatRequest? { prepared?.request ?? forwarded?.chat.request }
+    var request: ChatRequest? { prepared?.request ?? forwarded?.chat.request }
 
     /// So far, of all choices. Asked for with each piece of a streamed answer.
     var usage: Usage {
-        if let forwarded { return forwarded.choice.usage }
+        if let forwarded {
+            var total = forwarded.choice.usage
+            total.costTicks = meter?.cost(of: total) ?? 0
+            return total
+        }
         var total = Usage(promptTokens: promptTokens)
         for choice in choices {
             total.cachedTokens = max(total.cachedTokens, choice.usage.cachedTokens)
             total.completionTokens += choice.usage.completionTokens
             total.reasoningTokens += choice.usage.reasoningTokens
         }
+        total.costTicks = meter?.cost(of: total) ?? 0
         return total
     }
 }
 
 extension FinishReason {
     /// As clients are told, but for what no client hears of.
-    fileprivate var accessLogName: String {
+    var accessLogName: String {
         switch self {
         case .endOfSequence, .stopToken, .stopString: "stop"
         case .toolCalls: "tool_calls"
         case .maxTokens, .contextFull: "length"
         case .timeLimit: "time_limit"
+        case .budget: "budget"
         case .cancelled: "cancelled"
         }
     }

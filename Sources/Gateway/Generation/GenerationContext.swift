@@ -19,6 +19,8 @@ struct GenerationContext: Sendable {
     var tier: ServiceTier?
     /// What the answer shall be called; nil: a new name.
     var answerID: String?
+    /// What its tokens are billed under; nil: a new name. A request that is run again keeps it.
+    var usageID: String?
     /// From `traceparent` and `tracestate`; nil without a valid one.
     var parent: TraceContext?
     /// Host and port that the client called.

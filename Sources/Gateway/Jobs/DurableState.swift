@@ -1,4 +1,5 @@
 import EngineProtocol
+import Logging
 import NIOCore
 import NIOPosix
 import Storage
@@ -9,7 +10,10 @@ final class DurableState: Sendable {
     private static let fileName = "switchyard.sqlite"
     private static let lockName = "jobs.lock"
 
+    private static let journalDirectory = "journals"
+
     let access: StorageAccess
+    let meter: UsageMeter
     private let storage: SQLiteStorage
     private let pool: NIOThreadPool
     private let signals: (stream: AsyncStream<Void>, continuation: AsyncStream<Void>.Continuation)
@@ -18,11 +22,14 @@ final class DurableState: Sendable {
     static func filePath(in directory: String) -> String { "\(directory)/\(fileName)" }
     static func lockPath(in directory: String) -> String { "\(directory)/\(lockName)" }
 
-    init(directory: String, _ configuration: GatewayConfiguration) throws {
+    init(directory: String, _ configuration: GatewayConfiguration, logger: Logger) throws {
         storage = try SQLiteStorage(
             path: Self.filePath(in: directory), limits: configuration.storage,
             synchronous: configuration.storageSynchronous,
             digest: { SHA256.digest(ByteBuffer(bytes: $0)) })
+        meter = try UsageMeter(
+            directory: "\(directory)/\(Self.journalDirectory)", ledger: storage,
+            settings: configuration.metering, logger: logger)
         lockPath = Self.lockPath(in: directory)
         pool = NIOThreadPool(numberOfThreads: StorageAccess.threads)
         pool.start()
@@ -43,6 +50,7 @@ final class DurableState: Sendable {
 
     /// Nothing uses it any more.
     func close() async throws {
+        try await meter.close()
         try await pool.shutdownGracefully()
         try storage.close()
     }

@@ -41,6 +41,7 @@ final class JobExecution {
         var context = GenerationContext(
             requestID: job.id, caller: ChatCaller(principal: principal, conversation: nil),
             arrival: connectionLoop.core.clock())
+        context.usageID = job.id
         switch job.kind {
         case .batch: context.tier = .batch
         // It has been told to the client already.

@@ -80,6 +80,7 @@ actor PoolDirectory {
         for plan in plans { await carryOut(plan) }
         let names = Set(next.pools.map(\.name))
         publish()
+        core.meter?.prices.withLock { $0 = next.metering.prices }
         for (number, entry) in sortedEntries where !names.contains(entry.pool.name) {
             retire(number)
         }
@@ -170,7 +171,7 @@ actor PoolDirectory {
             SupervisedPool(
                 commandLine: supervised.commandLine.serving(plan.model), pool: number,
                 count: supervised.count, weight: supervised.weight, dispatcher: handle,
-                logger: core.logger)
+                meter: core.meter, logger: core.logger)
         }
         let registered = newest(settings.name)?.registered ?? []
         entries[number] = PoolEntry(

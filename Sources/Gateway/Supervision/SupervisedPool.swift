@@ -14,6 +14,7 @@ actor SupervisedPool {
     /// Of each worker.
     private let weight: Double
     private let dispatcher: DispatcherHandle
+    private let meter: UsageMeter?
     private let logger: Logger
     /// By number. Those that are about to end are in `retiring` as well.
     private var supervisors: [Int: WorkerSupervisor] = [:]
@@ -26,12 +27,13 @@ actor SupervisedPool {
 
     init(
         commandLine: WorkerCommandLine, pool: Int, count: Int, weight: Double = 1,
-        dispatcher: DispatcherHandle, logger: Logger
+        dispatcher: DispatcherHandle, meter: UsageMeter? = nil, logger: Logger
     ) {
         self.weight = weight
         self.commandLine = commandLine
         self.pool = pool
         self.dispatcher = dispatcher
+        self.meter = meter
         self.logger = logger
         initialCount = count
     }
@@ -102,8 +104,7 @@ actor SupervisedPool {
         nextIndex += 1
         let supervisor = WorkerSupervisor(
             index: index, pool: pool, commandLine: commandLine, weight: weight,
-            dispatcher: dispatcher,
-            logger: logger)
+            dispatcher: dispatcher, meter: meter, logger: logger)
         supervisors[index] = supervisor
         Task {
             do {

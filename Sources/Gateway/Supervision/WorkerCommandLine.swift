@@ -1,3 +1,5 @@
+internal import Foundation
+
 /// How `serve` starts its worker processes.
 package struct WorkerCommandLine: Hashable, Sendable {
     /// The program to run: this binary itself.
@@ -8,6 +10,8 @@ package struct WorkerCommandLine: Hashable, Sendable {
     package var devices: [String] = []
     /// Where the workers' sockets live; made with mode 0700.
     package var socketDirectory: String
+    /// Where the workers' journals are; nil: they keep none.
+    package var journalDirectory: String?
 
     package init(executable: String, arguments: [String], socketDirectory: String) {
         self.executable = executable
@@ -28,6 +32,16 @@ package struct WorkerCommandLine: Hashable, Sendable {
     func arguments(worker: Int) -> [String] {
         devices.isEmpty ? arguments : arguments + ["--device", devices[worker % devices.count]]
     }
+
+    /// `--journal` for one life of one worker: a name that no other life of any gateway's worker
+    /// has.
+    func journal(pool: Int, worker: Int, life: Int) -> String? {
+        journalDirectory.map { "\($0)/\(Self.process)-\(pool)-\(worker)-\(life)" }
+    }
+
+    /// This process, among all that ever used the directory.
+    private static let process =
+        "\(UnixClock.milliseconds())-\(ProcessInfo.processInfo.processIdentifier)"
 
     /// `--listen` for one life of one worker. A new path for each life: a dying process may still
     /// hold, or remove, the old one.

@@ -26,6 +26,8 @@ actor WorkerSupervisor {
     private let commandLine: WorkerCommandLine
     private let weight: Double
     private let dispatcher: DispatcherHandle
+    /// Nil: its journal, if it has one, is nobody's business.
+    private let meter: UsageMeter?
     private let logger: Logger
     private let backoffInitial: Duration
     private let exitLimit: Duration
@@ -42,7 +44,7 @@ actor WorkerSupervisor {
 
     init(
         index: Int, pool: Int = 0, commandLine: WorkerCommandLine, weight: Double = 1,
-        dispatcher: DispatcherHandle, logger: Logger,
+        dispatcher: DispatcherHandle, meter: UsageMeter? = nil, logger: Logger,
         backoffInitial: Duration = backoffInitial, exitLimit: Duration = exitLimit
     ) {
         self.index = index
@@ -50,6 +52,7 @@ actor WorkerSupervisor {
         self.commandLine = commandLine
         self.weight = weight
         self.dispatcher = dispatcher
+        self.meter = meter
         self.logger = logger
         self.backoffInitial = backoffInitial
         self.exitLimit = exitLimit
@@ -137,10 +140,17 @@ actor WorkerSupervisor {
 
     private func runOnce(life: Int) async throws -> (wasReady: Bool, status: Int32) {
         let path = commandLine.listenAddress(pool: pool, worker: index, life: life)
+        let endpoint = HTTPEndpoint.unix(path: path).text
+        var arguments = ["worker", "--lifeline", "--listen", endpoint]
+        let journal = commandLine.journal(pool: pool, worker: index, life: life)
+        if let journal {
+            arguments += ["--journal", journal]
+            meter?.journalOpened(endpoint, path: journal)
+        }
+        defer { if journal != nil { meter?.journalClosed(endpoint) } }
         let process = try WorkerProcess(
             executable: commandLine.executable,
-            arguments: ["worker", "--lifeline", "--listen", "unix:\(path)"]
-                + commandLine.arguments(worker: index))
+            arguments: arguments + commandLine.arguments(worker: index))
         self.process = process
         logger.info(
             "worker started",

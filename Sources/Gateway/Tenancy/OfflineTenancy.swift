@@ -1,5 +1,7 @@
+import EngineProtocol
 import Foundation
 import InferenceAPI
+import NIOCore
 import Storage
 
 /// What the admin API does for tenants, on a data directory that no gateway uses.
@@ -32,7 +34,9 @@ package struct OfflineTenancy {
             throw Failure.inUse(path)
         }
         self.lock = lock
-        storage = try SQLiteStorage(path: DurableState.filePath(in: path))
+        storage = try SQLiteStorage(
+            path: DurableState.filePath(in: path),
+            digest: { SHA256.digest(ByteBuffer(bytes: $0)) })
     }
 
     /// As a request to the admin API's path below `/admin/v1`, already taken apart.

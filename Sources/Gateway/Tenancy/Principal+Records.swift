@@ -29,13 +29,13 @@ extension Principal {
             share: TenantShare(terms), keyLimits: RateLimits(own.limits),
             tenantLimits: RateLimits(terms.limits),
             modelLimits: (terms.modelLimits ?? [:]).mapValues { RateLimits($0) },
-            keyBudget: Budget(own), tenantBudget: Budget(terms), access: access)
+            keyBudget: BudgetLimit(own), tenantBudget: BudgetLimit(terms), access: access)
     }
 }
 
-extension Budget {
+extension BudgetLimit {
     fileprivate init(_ terms: Terms) {
-        self.init(tokens: terms.tokenBudget, usdTicks: terms.usdTicksBudget)
+        self.init(tokens: terms.tokenBudget, ticks: terms.usdTicksBudget)
     }
 }
 

@@ -2,16 +2,6 @@ import Admission
 import InferenceTypes
 import Storage
 
-/// What may be used in all. Nil: as much as one likes.
-struct Budget: Hashable, Sendable {
-    /// Prompt and completion.
-    var tokens: Int64?
-    /// 10⁻¹⁰ USD.
-    var usdTicks: Int64?
-
-    static let none = Budget()
-}
-
 /// Who makes a request, found once from its key. Immutable: what is changed meanwhile holds for the
 /// next request.
 final class Principal: Sendable {
@@ -34,8 +24,8 @@ final class Principal: Sendable {
     let tenantLimits: RateLimits
     /// By model: of the tenant's use of it.
     let modelLimits: [String: RateLimits]
-    let keyBudget: Budget
-    let tenantBudget: Budget
+    let keyBudget: BudgetLimit
+    let tenantBudget: BudgetLimit
     let access: Access
 
     init(
@@ -44,7 +34,7 @@ final class Principal: Sendable {
         keyPrefix: String? = nil, tierCeiling: ServiceTier = .priority,
         share: TenantShare = .equal, keyLimits: RateLimits = .none,
         tenantLimits: RateLimits = .none, modelLimits: [String: RateLimits] = [:],
-        keyBudget: Budget = .none, tenantBudget: Budget = .none, access: Access = .all
+        keyBudget: BudgetLimit = .none, tenantBudget: BudgetLimit = .none, access: Access = .all
     ) {
         self.tenant = tenant
         self.tenantID = tenantID

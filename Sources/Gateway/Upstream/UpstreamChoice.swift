@@ -99,6 +99,12 @@ final class UpstreamChoice: TicketHolder, UpstreamCallReceiver {
         generation?.choiceStands(standing)
     }
 
+    func leased(positions: Int) {}
+
+    func unaffordable() {
+        ended()?.choiceFailed(.noBudget)
+    }
+
     func poolRetired() {
         ended()?.poolRetired(isFresh: !hasOutput)
     }

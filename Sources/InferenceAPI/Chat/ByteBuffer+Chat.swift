@@ -21,7 +21,16 @@ extension ByteBuffer {
         writeStaticString(
             ",\"audio_tokens\":0,\"accepted_prediction_tokens\":0,\"rejected_prediction_tokens\":0}"
         )
-        writeStaticString(",\"num_sources_used\":0,\"cost_in_usd_ticks\":0}")
+        writeStaticString(",\"num_sources_used\":0,\"cost_in_usd_ticks\":")
+        writeJSONInteger(Int(usage.costTicks))
+        writeStaticString("}")
+    }
+
+    /// A field of ours, behind others, that says why an answer ended where `finish_reason` has one
+    /// word for several reasons; nothing where that word is enough. SDKs ignore it.
+    mutating func writeFinishDetail(_ reasons: some Sequence<FinishReason>) {
+        guard reasons.contains(.budget) else { return }
+        writeStaticString(",\"switchyard\":{\"finish_detail\":\"budget\"}")
     }
 
     /// `{"content":[…],"refusal":null}` (trap 12).

@@ -22,6 +22,7 @@ extension Completion {
         buffer.writeJSONString(orNull: head.systemFingerprint)
         buffer.writeStaticString(",\"service_tier\":")
         buffer.writeJSONString(head.serviceTier.name)
+        buffer.writeFinishDetail(choices.lazy.map(\.finishReason))
         buffer.writeStaticString("}")
     }
 

@@ -33,7 +33,7 @@ extension FinishReason {
         case .endOfSequence, .stopToken, .stopString: "stop"
         case .toolCalls: "tool_calls"
         // A cancelled choice that still has a reader was cut short by an operator.
-        case .maxTokens, .contextFull, .timeLimit, .cancelled: "length"
+        case .maxTokens, .contextFull, .timeLimit, .budget, .cancelled: "length"
         }
     }
 }

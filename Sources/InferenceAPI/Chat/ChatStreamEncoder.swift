@@ -124,7 +124,7 @@ package struct ChatStreamEncoder {
         writeRole(choice: choice, into: &buffer)
         choices[choice] = .finished
         writeChunk(
-            choice: choice, logprobs: logprobs, finish: reason.chatName, into: &buffer
+            choice: choice, logprobs: logprobs, finish: reason, into: &buffer
         ) { buffer in
             buffer.writeStaticString("{}")
         }
@@ -181,7 +181,7 @@ package struct ChatStreamEncoder {
     }
 
     private func writeChunk(
-        choice: Int, logprobs: [ChatTokenLogprob]? = nil, finish: StaticString? = nil,
+        choice: Int, logprobs: [ChatTokenLogprob]? = nil, finish: FinishReason? = nil,
         into buffer: inout ByteBuffer, delta: (inout ByteBuffer) -> Void
     ) {
         buffer.writeBytes(opening)
@@ -195,12 +195,13 @@ package struct ChatStreamEncoder {
         }
         if let finish {
             buffer.writeStaticString(",\"finish_reason\":\"")
-            buffer.writeStaticString(finish)
+            buffer.writeStaticString(finish.chatName)
             buffer.writeStaticString("\"}")
         } else {
             buffer.writeStaticString(",\"finish_reason\":null}")
         }
         buffer.writeBytes(closing)
+        if let finish { buffer.writeFinishDetail(CollectionOfOne(finish)) }
         buffer.writeStaticString("}\n\n")
     }
 }

@@ -95,7 +95,7 @@ extension FinishReason {
     var completionName: StaticString {
         switch self {
         case .endOfSequence, .stopToken, .stopString, .toolCalls: "stop"
-        case .maxTokens, .contextFull, .timeLimit, .cancelled: "length"
+        case .maxTokens, .contextFull, .timeLimit, .budget, .cancelled: "length"
         }
     }
 }

@@ -121,7 +121,7 @@ package struct LegacyCompleteFormat: AnswerFormat {
         // The end of a turn is a stop sequence of the model's own.
         case .endOfSequence, .stopToken, .stopString, .toolCalls:
             buffer.writeStaticString("\"stop_sequence\"")
-        case .maxTokens, .contextFull, .timeLimit, .cancelled:
+        case .maxTokens, .contextFull, .timeLimit, .budget, .cancelled:
             buffer.writeStaticString("\"max_tokens\"")
         }
         buffer.writeStaticString(",\"stop\":")

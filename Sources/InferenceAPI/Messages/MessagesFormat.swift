@@ -85,7 +85,7 @@ extension FinishReason {
         case .stopString: "stop_sequence"
         case .toolCalls: "tool_use"
         case .contextFull: "model_context_window_exceeded"
-        case .maxTokens, .timeLimit, .cancelled: "max_tokens"
+        case .maxTokens, .timeLimit, .budget, .cancelled: "max_tokens"
         }
     }
 }

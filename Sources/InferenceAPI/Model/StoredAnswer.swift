@@ -86,6 +86,8 @@ private struct CompletionRecord: Codable {
     var cachedTokens: Int
     var completionTokens: Int
     var reasoningTokens: Int
+    /// Nil in what earlier versions stored.
+    var costTicks: Int64?
 
     init(_ completion: Completion) {
         let head = completion.head
@@ -99,6 +101,7 @@ private struct CompletionRecord: Codable {
         cachedTokens = completion.usage.cachedTokens
         completionTokens = completion.usage.completionTokens
         reasoningTokens = completion.usage.reasoningTokens
+        costTicks = completion.usage.costTicks
     }
 
     var model: Completion {
@@ -112,7 +115,8 @@ private struct CompletionRecord: Codable {
                 },
                 usage: Usage(
                     promptTokens: promptTokens, cachedTokens: cachedTokens,
-                    completionTokens: completionTokens, reasoningTokens: reasoningTokens))
+                    completionTokens: completionTokens, reasoningTokens: reasoningTokens,
+                    costTicks: costTicks ?? 0))
         }
     }
 }
@@ -141,6 +145,7 @@ private struct ChoiceRecord: Codable {
         case .maxTokens: finish = "max_tokens"
         case .contextFull: finish = "context_full"
         case .timeLimit: finish = "time_limit"
+        case .budget: finish = "budget"
         case .cancelled: finish = "cancelled"
         }
     }
@@ -165,6 +170,7 @@ private struct ChoiceRecord: Codable {
             case "max_tokens": .maxTokens
             case "context_full": .contextFull
             case "time_limit": .timeLimit
+            case "budget": .budget
             case "cancelled": .cancelled
             default: throw StoredAnswer.Unreadable()
             }

@@ -13,7 +13,7 @@ enum ResponsesOutcome: Hashable, Sendable {
     init(_ reason: FinishReason) {
         switch reason {
         case .endOfSequence, .stopToken, .stopString, .toolCalls: self = .completed
-        case .maxTokens, .contextFull, .timeLimit, .cancelled: self = .incomplete
+        case .maxTokens, .contextFull, .timeLimit, .budget, .cancelled: self = .incomplete
         }
     }
 

@@ -218,10 +218,11 @@ struct XAIChunkEncoder: AnswerEncoder {
     // MARK: Usage
 
     /// As `XaiApi_SamplingUsage.init`: field numbers and values.
-    private static func fields(of usage: Usage) -> [6 of (number: UInt8, value: Int)] {
+    private static func fields(of usage: Usage) -> [7 of (number: UInt8, value: Int)] {
         [
             (1, usage.completionTokens), (2, usage.promptTokens), (3, usage.totalTokens),
             (4, usage.promptTokens), (6, usage.reasoningTokens), (7, usage.cachedTokens),
+            (11, Int(usage.costTicks)),
         ]
     }
 

@@ -82,6 +82,7 @@ extension XaiApi_SamplingUsage {
         // All of them, cached ones included, as xAI's own answers have it.
         promptTextTokens = Int32(clamping: usage.promptTokens)
         cachedPromptTextTokens = Int32(clamping: usage.cachedTokens)
+        if usage.costTicks > 0 { costInUsdTicks = usage.costTicks }
     }
 }
 
@@ -103,7 +104,7 @@ extension FinishReason {
         switch self {
         case .endOfSequence, .stopToken, .stopString: .reasonStop
         case .toolCalls: .reasonToolCalls
-        case .maxTokens: .reasonMaxLen
+        case .maxTokens, .budget: .reasonMaxLen
         case .contextFull: .reasonMaxContext
         // A cancelled choice that still has a reader was cut short by an operator.
         case .timeLimit, .cancelled: .reasonTimeLimit
