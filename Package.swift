@@ -73,6 +73,7 @@ let package = Package(
         .executable(name: "switchyard", targets: ["switchyard"]),
         .executable(name: "switchyard-load", targets: ["switchyard-load"]),
         .executable(name: "routing-benchmark", targets: ["routing-benchmark"]),
+        .executable(name: "admission-benchmark", targets: ["admission-benchmark"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
@@ -103,6 +104,10 @@ let package = Package(
         .executableTarget(
             name: "routing-benchmark", dependencies: ["Routing", "InferenceTypes"],
             path: "loadtest/routing-benchmark", swiftSettings: strict),
+        .executableTarget(
+            name: "admission-benchmark", dependencies: ["Admission", "InferenceTypes"],
+            path: "loadtest/admission-benchmark", swiftSettings: strict,
+            linkerSettings: [.linkedLibrary("m")]),
         .target(
             name: "LoadGenerator",
             dependencies: [
@@ -250,7 +255,8 @@ let package = Package(
 // The sanitizer is for what calls C; nothing else is built then.
 if isSanitizing {
     let programs = [
-        "switchyard", "switchyard-load", "routing-benchmark", "Configuration", "Gateway", "Worker",
+        "switchyard", "switchyard-load", "routing-benchmark", "admission-benchmark",
+        "Configuration", "Gateway", "Worker",
     ]
     let tested = ["HTTPTransport", "Compression", "Tokenization", "LlamaEngine"]
     package.products = []

@@ -6,9 +6,12 @@ package import InferenceTypes
 /// full: others are forgotten. Owned by the dispatchers' loop.
 package struct LimitBook: Sendable {
     private struct State {
-        let scope: LimitScope
+        /// Nil: forgotten, and free for another scope.
+        var scope: LimitScope?
         var requests: TokenBucket?
         var tokens: TokenBucket?
+        /// The concurrent limit that it was last asked with.
+        var most: Int?
         var running = 0
         /// How long a request lasts, on average, in nanoseconds.
         var meanDuration: Double?
@@ -18,11 +21,17 @@ package struct LimitBook: Sendable {
         }
     }
 
+    /// Most scopes of one request.
+    package static let scopesMax = 4
+
     /// What a request has reserved. Given back by `settle` or `cancel`, once.
     package struct Reservation: Hashable, Sendable {
-        package let scopes: [LimitScope]
         package let tokens: Int
         package let since: Instant
+        /// Of its states, which stay where they are while something is reserved; -1: none.
+        fileprivate let slots: SIMD4<Int32>
+        /// In `open`, where it is the one of this number.
+        fileprivate let place: Int
         fileprivate let number: UInt64
     }
 
@@ -39,10 +48,12 @@ package struct LimitBook: Sendable {
     /// A limit's burst, as a part of a minute's; at least 1 permit.
     package var burstShare: Double
     private var states: [State] = []
+    private var freeSlots: [Int] = []
     /// Looked up only, never iterated.
-    private var numbers: [LimitScope: Int] = [:]
-    /// Reservations that are not settled.
-    private var open: Set<UInt64> = []
+    private var slots: [LimitScope: Int] = [:]
+    /// Numbers of the reservations that are not settled; 0: none.
+    private var open: [UInt64] = []
+    private var freePlaces: [Int] = []
     private var reservations: UInt64 = 0
     /// Whose turn it is to be looked at, for being forgotten.
     private var hand = 0
@@ -53,10 +64,10 @@ package struct LimitBook: Sendable {
     }
 
     /// Reservations that are not settled; 0 when nothing runs.
-    package var reserved: Int { open.count }
+    package var reserved: Int { open.count - freePlaces.count }
 
     /// Scopes that are remembered.
-    package var count: Int { states.count }
+    package var count: Int { slots.count }
 
     private func burst(_ perMinute: Int) -> Int {
         max(1, Int(Double(perMinute) * burstShare))
@@ -72,53 +83,74 @@ package struct LimitBook: Sendable {
     ) -> Outcome {
         forgetSome(now)
         let tokens = max(0, tokens)
-        let limited = limits.filter { $0.limits != .none }
-        let found = limited.map { state(of: $0.scope, $0.limits, now) }
-        var refusal: LimitRefusal?
-        for (index, number) in found.enumerated() {
-            let state = states[number]
-            let limits = limited[index].limits
-            func refuse(_ kind: LimitKind, _ limit: Int?, _ wait: Int64) {
-                guard wait > 0, wait > refusal?.retryAfterNanoseconds ?? 0 else { return }
-                refusal = LimitRefusal(
-                    kind: kind, scope: state.scope, limit: limit ?? 0,
-                    retryAfterNanoseconds: wait, standing: RateStanding())
-            }
-            refuse(
-                .requestsPerMinute, limits.requestsPerMinute, state.requests?.wait(for: 1) ?? 0)
-            refuse(.tokensPerMinute, limits.tokensPerMinute, state.tokens?.wait(for: tokens) ?? 0)
-            guard let most = limits.concurrentRequests, state.running >= most else { continue }
-            let mean = state.meanDuration ?? Self.defaultDurationNanoseconds
-            refuse(
-                .concurrentRequests, most,
-                Int64(min(max(mean / Double(max(1, most)), 1e6), 600e9)))
+        var found = SIMD4<Int32>(repeating: -1)
+        var count = 0
+        for (scope, limits) in limits where limits != .none {
+            precondition(count < Self.scopesMax, "too many scopes")
+            found[count] = Int32(state(of: scope, limits, now))
+            count += 1
         }
-        if var refusal {
-            refusal.standing = standing(found)
-            return .refused(refusal)
-        }
-        for number in found {
-            states[number].requests?.take(1)
-            states[number].tokens?.take(tokens)
-            states[number].running += 1
+        if let refusal = refusal(found, count, tokens: tokens) { return .refused(refusal) }
+        for index in 0..<count {
+            let slot = Int(found[index])
+            states[slot].requests?.take(1)
+            states[slot].tokens?.take(tokens)
+            states[slot].running += 1
         }
         reservations += 1
-        open.insert(reservations)
+        let place = freePlaces.popLast() ?? open.count
+        if place == open.count { open.append(0) }
+        open[place] = reservations
         let reservation = Reservation(
-            scopes: limited.map(\.scope), tokens: tokens, since: now, number: reservations)
-        return .granted(reservation, standing(found))
+            tokens: tokens, since: now, slots: found, place: place, number: reservations)
+        return .granted(reservation, standing(found, count))
+    }
+
+    /// Of the limit that takes longest.
+    private func refusal(_ found: SIMD4<Int32>, _ count: Int, tokens: Int) -> LimitRefusal? {
+        var longest: (wait: Int64, kind: LimitKind, limit: Int, slot: Int)?
+        func look(_ wait: Int64, _ kind: LimitKind, _ limit: Int, _ slot: Int) {
+            guard wait > longest?.wait ?? 0 else { return }
+            longest = (wait, kind, limit, slot)
+        }
+        for index in 0..<count {
+            let slot = Int(found[index])
+            if let bucket = states[slot].requests {
+                look(bucket.wait(for: 1), .requestsPerMinute, bucket.perMinute, slot)
+            }
+            if let bucket = states[slot].tokens {
+                look(bucket.wait(for: tokens), .tokensPerMinute, bucket.perMinute, slot)
+            }
+            guard let most = states[slot].most, states[slot].running >= most else { continue }
+            let mean = states[slot].meanDuration ?? Self.defaultDurationNanoseconds
+            let pause = min(max(mean / Double(max(1, most)), 1e6), 600e9)
+            look(Int64(pause), .concurrentRequests, most, slot)
+        }
+        guard let longest, let scope = states[longest.slot].scope else { return nil }
+        return LimitRefusal(
+            kind: longest.kind, scope: scope, limit: longest.limit,
+            retryAfterNanoseconds: longest.wait, standing: standing(found, count))
     }
 
     private mutating func state(of scope: LimitScope, _ limits: RateLimits, _ now: Instant) -> Int {
-        let number = numbers[scope] ?? states.count
-        if number == states.count {
-            numbers[scope] = number
-            states.append(State(scope: scope))
+        let slot = slots[scope] ?? newState(scope)
+        states[slot].most = limits.concurrentRequests
+        states[slot].requests = updated(states[slot].requests, to: limits.requestsPerMinute, now)
+        states[slot].tokens = updated(states[slot].tokens, to: limits.tokensPerMinute, now)
+        return slot
+    }
+
+    private mutating func newState(_ scope: LimitScope) -> Int {
+        var slot = states.count
+        while let free = freeSlots.popLast() {
+            guard free < states.count, states[free].scope == nil else { continue }
+            slot = free
+            break
         }
-        states[number].requests = updated(
-            states[number].requests, to: limits.requestsPerMinute, now)
-        states[number].tokens = updated(states[number].tokens, to: limits.tokensPerMinute, now)
-        return number
+        if slot == states.count { states.append(State()) }
+        states[slot] = State(scope: scope)
+        slots[scope] = slot
+        return slot
     }
 
     private func updated(_ bucket: TokenBucket?, to perMinute: Int?, _ now: Instant) -> TokenBucket?
@@ -132,13 +164,14 @@ package struct LimitBook: Sendable {
         return bucket
     }
 
-    private func standing(_ found: [Int]) -> RateStanding {
+    private func standing(_ found: SIMD4<Int32>, _ count: Int) -> RateStanding {
         var standing = RateStanding()
-        for number in found {
-            if let bucket = states[number].requests {
+        for index in 0..<count {
+            let slot = Int(found[index])
+            if let bucket = states[slot].requests {
                 standing.requests = .tighter(standing.requests, LimitStanding(bucket))
             }
-            if let bucket = states[number].tokens {
+            if let bucket = states[slot].tokens {
                 standing.tokens = .tighter(standing.tokens, LimitStanding(bucket))
             }
         }
@@ -149,60 +182,76 @@ package struct LimitBook: Sendable {
 
     /// The request has ended, having used so many tokens.
     package mutating func settle(_ reservation: Reservation, tokens: Int, now: Instant) {
-        guard open.remove(reservation.number) != nil else { return }
-        for scope in reservation.scopes {
-            guard let number = numbers[scope] else { continue }
-            let duration = Double(max(0, now.nanoseconds(since: reservation.since)))
-            let mean = states[number].meanDuration ?? duration
-            states[number].meanDuration = mean + Self.durationWeight * (duration - mean)
-            end(number, tokens: reservation.tokens - tokens, now)
+        guard close(reservation) else { return }
+        let duration = Double(max(0, now.nanoseconds(since: reservation.since)))
+        for index in 0..<Self.scopesMax where reservation.slots[index] >= 0 {
+            let slot = Int(reservation.slots[index])
+            let mean = states[slot].meanDuration ?? duration
+            states[slot].meanDuration = mean + Self.durationWeight * (duration - mean)
+            end(slot, tokens: reservation.tokens - tokens, now)
         }
     }
 
     /// The request was not let in after all, for another reason: as if it had not come.
     package mutating func cancel(_ reservation: Reservation, now: Instant) {
-        guard open.remove(reservation.number) != nil else { return }
-        for scope in reservation.scopes {
-            guard let number = numbers[scope] else { continue }
-            states[number].requests?.fill(now)
-            states[number].requests?.giveBack(1)
-            end(number, tokens: reservation.tokens, now)
+        guard close(reservation) else { return }
+        for index in 0..<Self.scopesMax where reservation.slots[index] >= 0 {
+            let slot = Int(reservation.slots[index])
+            states[slot].requests?.fill(now)
+            states[slot].requests?.giveBack(1)
+            end(slot, tokens: reservation.tokens, now)
         }
     }
 
-    private mutating func end(_ number: Int, tokens: Int, _ now: Instant) {
-        states[number].tokens?.fill(now)
-        states[number].tokens?.giveBack(tokens)
-        states[number].running -= 1
-        precondition(states[number].running >= 0, "settled more than was reserved")
+    /// False when it was closed before.
+    private mutating func close(_ reservation: Reservation) -> Bool {
+        guard open[reservation.place] == reservation.number else { return false }
+        open[reservation.place] = 0
+        freePlaces.append(reservation.place)
+        return true
+    }
+
+    private mutating func end(_ slot: Int, tokens: Int, _ now: Instant) {
+        states[slot].tokens?.fill(now)
+        states[slot].tokens?.giveBack(tokens)
+        states[slot].running -= 1
+        precondition(states[slot].running >= 0, "settled more than was reserved")
     }
 
     // MARK: Memory
 
-    /// Scopes looked at for each request, which adds three at most.
-    private static let looksPerRequest = 8
+    /// Scopes looked at for each request, which adds `scopesMax` at most, and few do.
+    private static let looksPerRequest = 4
 
     private mutating func forgetSome(_ now: Instant) {
         for _ in 0..<Self.looksPerRequest where !states.isEmpty {
             hand = hand + 1 < states.count ? hand + 1 : 0
+            guard let scope = states[hand].scope, states[hand].running == 0 else {
+                if hand == states.count - 1, states[hand].scope == nil { states.removeLast() }
+                continue
+            }
             states[hand].requests?.fill(now)
             states[hand].tokens?.fill(now)
             guard states[hand].isIdle else { continue }
-            numbers[states[hand].scope] = nil
-            let last = states.removeLast()
-            guard hand < states.count else { continue }
-            states[hand] = last
-            numbers[last.scope] = hand
+            slots[scope] = nil
+            states[hand].scope = nil
+            freeSlots.append(hand)
+        }
+        // Slots beyond the end are free no more.
+        if freeSlots.count > 2 * states.count + 16 {
+            freeSlots.removeAll { $0 >= states.count || states[$0].scope != nil }
         }
     }
 
     /// Traps when a scope is misplaced or something is reserved that nobody has.
     package func checkInvariants() {
-        precondition(numbers.count == states.count, "scopes miscounted")
-        for (number, state) in states.enumerated() {
-            precondition(numbers[state.scope] == number, "scope misplaced")
-            precondition(!open.isEmpty || state.running == 0, "reserved by nobody")
+        precondition(slots.count == states.count { $0.scope != nil }, "scopes miscounted")
+        for (slot, state) in states.enumerated() {
+            guard let scope = state.scope else { continue }
+            precondition(slots[scope] == slot, "scope misplaced")
+            precondition(reserved > 0 || state.running == 0, "reserved by nobody")
         }
+        precondition(open.count { $0 != 0 } == reserved, "reservations miscounted")
     }
 }
 

@@ -33,12 +33,8 @@ struct TokenBucket: Sendable {
     mutating func fill(_ now: Instant) {
         let microseconds = now.nanoseconds(since: filled) / 1_000
         guard microseconds > 0 else { return }
-        let missing = capacity - parts
-        if microseconds >= missing / Int64(perMinute) + 1 {
-            parts = capacity
-        } else {
-            parts = min(capacity, parts + microseconds * Int64(perMinute))
-        }
+        let (come, overflow) = microseconds.multipliedReportingOverflow(by: Int64(perMinute))
+        parts = overflow || come >= capacity - parts ? capacity : parts + come
         filled = filled.advanced(byNanoseconds: microseconds * 1_000)
     }
 

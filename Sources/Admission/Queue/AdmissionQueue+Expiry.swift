@@ -13,29 +13,27 @@ extension AdmissionQueue {
 
     /// Removes and returns the tickets whose time is over, in order of tier and arrival.
     package mutating func expire(now: Instant) -> [(ticket: TicketID, refusal: Refusal)] {
-        var over: [(ticket: TicketID, entry: Entry)] = []
+        var over: [Entry] = []
         while let first = expiries.first {
-            if let entry = waiting[first.ticket], entry.order == first.order {
+            if isHere(first) {
                 guard first.time <= now else { break }
-                over.append((first.ticket, entry))
+                over.append(entries[Int(first.slot)])
             }
             expiries.removeFirst()
         }
-        let expired = Set(over.map(\.ticket))
         let limit = configuration.noWorkerWaitLimitNanoseconds
         if let since = noWorkerSince, now.nanoseconds(since: since) >= limit {
-            for (ticket, entry) in waiting where !expired.contains(ticket) {
-                guard now.nanoseconds(since: entry.arrival) >= limit else { continue }
-                over.append((ticket, entry))
+            over += entries.filter {
+                $0.order != 0 && $0.expiry > now
+                    && now.nanoseconds(since: $0.arrival) >= limit
             }
         }
-        let entries = Dictionary(uniqueKeysWithValues: over.map { ($0.ticket, $0.entry) })
-        return inOrder(over).map { ticket in
-            _ = remove(ticket)
-            guard expired.contains(ticket) else { return (ticket, .noWorker) }
+        return Self.inOrder(over).map { entry in
+            _ = remove(entry.ticket)
+            guard entry.expiry <= now else { return (entry.ticket, .noWorker) }
             return (
-                ticket,
-                entries[ticket]?.hasDeadline == true
+                entry.ticket,
+                entry.hasDeadline
                     ? .deadlinePassed
                     : .waitedTooLong(nanoseconds: configuration.waitLimitNanoseconds)
             )

@@ -26,7 +26,7 @@ extension AdmissionQueue {
 
     /// Of a waiting ticket; nil when it does not wait.
     package func place(of ticket: TicketID) -> Place? {
-        guard let entry = waiting[ticket] else { return nil }
+        guard let entry = entry(of: ticket) else { return nil }
         let count = order.count(tier: entry.tier, slot: entry.slot)
         // Those that came before it and have not left: exact where they left in their order.
         let left =
@@ -59,8 +59,8 @@ extension AdmissionQueue {
             }
             guard let slot = worst?.slot else { continue }
             let newest = lines[tier][slot].tickets.places
-                .filter { waiting[$0.ticket]?.order == $0.order }.max { $0.order < $1.order }
-            guard let ticket = newest?.ticket else { continue }
+                .filter { isHere($0) }.max { $0.order < $1.order }
+            guard let ticket = newest.map({ entries[Int($0.slot)].ticket }) else { continue }
             _ = remove(ticket)
             return ticket
         }

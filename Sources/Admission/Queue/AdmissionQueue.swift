@@ -16,6 +16,7 @@ package import InferenceTypes
 /// skipped when they reach the front.
 package struct AdmissionQueue: Sendable {
     struct Entry: Sendable {
+        var ticket: TicketID
         var tier: Int
         /// The tenant's, in `order`.
         var slot: Int
@@ -25,7 +26,7 @@ package struct AdmissionQueue: Sendable {
         var expiry: Instant
         var hasDeadline: Bool
         var isReturned = false
-        /// Unique.
+        /// Unique; 0: the entry is free.
         var order: UInt64
         /// How many of its tenant's tickets had come before it, in this tier.
         var number = 0
@@ -83,9 +84,12 @@ package struct AdmissionQueue: Sendable {
     var returned: [TicketLine]
     /// All, by expiry.
     var expiries = TicketLine()
-    /// Looked up only; never iterated where order could show.
-    var waiting: [TicketID: Entry] = [:]
-    private var entries: UInt64 = 0
+    /// In slots; those without an order are free.
+    var entries: [Entry] = []
+    private var freeSlots: [Int32] = []
+    /// Slots in `entries`. Looked up only, never iterated.
+    private var waiting: [TicketID: Int32] = [:]
+    private var orders: UInt64 = 0
     private var isDraining = false
     /// Since when no worker has been ready; nil while one is.
     var noWorkerSince: Instant?
@@ -125,16 +129,15 @@ package struct AdmissionQueue: Sendable {
         let ageing = now.advanced(byNanoseconds: configuration.promotionNanoseconds)
         for work in work {
             var entry = Entry(
-                tier: tier, slot: slot, cost: work.nanoseconds, arrival: now,
+                ticket: work.ticket, tier: tier, slot: slot, cost: work.nanoseconds, arrival: now,
                 expiry: min(limit, deadline ?? limit),
                 hasDeadline: deadline.map { $0 <= limit } ?? false, order: nextOrder())
             entry.number = lines[tier][slot].joined
             lines[tier][slot].joined += 1
+            order.join(tier: tier, slot: slot, cost: entry.cost, now: now)
             lines[tier][slot].tickets.insert(
                 TicketLine.Place(
-                    time: min(deadline ?? ageing, ageing), order: entry.order, ticket: work.ticket))
-            order.join(tier: tier, slot: slot, cost: entry.cost, now: now)
-            add(work.ticket, entry)
+                    time: min(deadline ?? ageing, ageing), order: entry.order, slot: add(entry)))
         }
         return .queued
     }
@@ -167,26 +170,48 @@ package struct AdmissionQueue: Sendable {
         let limit = now.advanced(byNanoseconds: configuration.waitLimitNanoseconds)
         let tier = Int(tier.rawValue)
         let entry = Entry(
-            tier: tier, slot: order.slot(of: tenant), cost: max(1, nanoseconds), arrival: arrival,
+            ticket: ticket, tier: tier, slot: order.slot(of: tenant), cost: max(1, nanoseconds),
+            arrival: arrival,
             expiry: min(limit, deadline ?? limit),
             hasDeadline: deadline.map { $0 <= limit } ?? false, isReturned: true,
             order: nextOrder())
         order.joinReturned(tier: tier, cost: entry.cost, now: now)
         returned[tier].insert(
-            TicketLine.Place(time: arrival, order: entry.order, ticket: ticket))
-        add(ticket, entry)
+            TicketLine.Place(time: arrival, order: entry.order, slot: add(entry)))
     }
 
     private mutating func nextOrder() -> UInt64 {
-        entries += 1
-        return entries
+        orders += 1
+        return orders
     }
 
-    private mutating func add(_ ticket: TicketID, _ entry: Entry) {
-        let previous = waiting.updateValue(entry, forKey: ticket)
-        precondition(previous == nil, "ticket \(ticket.number) is already waiting")
-        expiries.insert(
-            TicketLine.Place(time: entry.expiry, order: entry.order, ticket: ticket))
+    private mutating func add(_ entry: Entry) -> Int32 {
+        let slot = freeSlots.popLast() ?? Int32(entries.count)
+        if slot == entries.count {
+            entries.append(entry)
+        } else {
+            entries[Int(slot)] = entry
+        }
+        let previous = waiting.updateValue(slot, forKey: entry.ticket)
+        precondition(previous == nil, "ticket \(entry.ticket.number) is already waiting")
+        expiries.insert(TicketLine.Place(time: entry.expiry, order: entry.order, slot: slot))
+        return slot
+    }
+
+    /// Of a waiting ticket.
+    func entry(of ticket: TicketID) -> Entry? { waiting[ticket].map { entries[Int($0)] } }
+
+    /// Whether the place's ticket still waits there.
+    func isHere(_ place: TicketLine.Place) -> Bool {
+        entries[Int(place.slot)].order == place.order
+    }
+
+    private mutating func take(_ slot: Int32) -> Entry {
+        let entry = entries[Int(slot)]
+        waiting[entry.ticket] = nil
+        entries[Int(slot)].order = 0
+        freeSlots.append(slot)
+        return entry
     }
 
     // MARK: Out
@@ -196,18 +221,15 @@ package struct AdmissionQueue: Sendable {
     /// - Parameter includingBatch: whether there is a slot that nobody else wants.
     package mutating func next(now: Instant, includingBatch: Bool = true) -> TicketID? {
         guard let turn = order.turn(now: now, includingBatch: includingBatch) else { return nil }
-        let ticket =
+        let slot =
             switch turn {
-            case .returned(let tier): Self.take(from: &returned[tier], waiting)
-            case .tenant(let slot, let tier):
-                Self.take(from: &lines[tier][slot].tickets, waiting)
+            case .returned(let tier): Self.first(of: &returned[tier], entries)
+            case .tenant(let slot, let tier): Self.first(of: &lines[tier][slot].tickets, entries)
             }
-        guard let entry = waiting.removeValue(forKey: ticket) else {
-            preconditionFailure("a ticket in a line that does not wait")
-        }
+        let entry = take(slot)
         order.serve(turn, cost: entry.cost, slot: entry.slot, now: now)
         compactExpiries()
-        return ticket
+        return entry.ticket
     }
 
     /// Engine time that the tenant used beyond what it was charged for; below 0 what was charged
@@ -226,24 +248,25 @@ package struct AdmissionQueue: Sendable {
 
     /// Forgets all waiting tickets; in order of tier and arrival.
     package mutating func removeAll() -> [TicketID] {
-        let tickets = inOrder(waiting.map { ($0.key, $0.value) })
+        let tickets = Self.inOrder(entries.filter { $0.order != 0 }).map(\.ticket)
         for ticket in tickets { _ = remove(ticket) }
         return tickets
     }
 
     mutating func remove(_ ticket: TicketID) -> Entry? {
-        guard let entry = waiting.removeValue(forKey: ticket) else { return nil }
-        let waiting = waiting
+        guard let slot = waiting[ticket] else { return nil }
+        let entry = take(slot)
+        let entries = entries
         if entry.isReturned {
             order.leaveReturned(tier: entry.tier, cost: entry.cost)
             returned[entry.tier].compact(count: order.count(tier: entry.tier)) {
-                waiting[$0.ticket]?.order == $0.order
+                entries[Int($0.slot)].order == $0.order
             }
         } else {
             order.leave(tier: entry.tier, slot: entry.slot, cost: entry.cost)
             let count = order.count(tier: entry.tier, slot: entry.slot)
             lines[entry.tier][entry.slot].tickets.compact(count: count) {
-                waiting[$0.ticket]?.order == $0.order
+                entries[Int($0.slot)].order == $0.order
             }
         }
         compactExpiries()
@@ -251,26 +274,23 @@ package struct AdmissionQueue: Sendable {
     }
 
     private mutating func compactExpiries() {
-        let waiting = waiting
-        expiries.compact(count: waiting.count) { waiting[$0.ticket]?.order == $0.order }
+        let entries = entries
+        expiries.compact(count: waiting.count) { entries[Int($0.slot)].order == $0.order }
     }
 
-    /// The first that still waits.
-    private static func take(
-        from line: inout TicketLine, _ waiting: [TicketID: Entry]
-    ) -> TicketID {
+    /// Takes the first that still waits.
+    private static func first(of line: inout TicketLine, _ entries: [Entry]) -> Int32 {
         while let first = line.first {
             line.removeFirst()
-            if waiting[first.ticket]?.order == first.order { return first.ticket }
+            if entries[Int(first.slot)].order == first.order { return first.slot }
         }
         preconditionFailure("a waiting ticket in no line")
     }
 
-    func inOrder(_ tickets: [(ticket: TicketID, entry: Entry)]) -> [TicketID] {
-        tickets.sorted {
-            ($0.entry.tier, $0.entry.arrival, $0.ticket)
-                < ($1.entry.tier, $1.entry.arrival, $1.ticket)
-        }.map(\.ticket)
+    static func inOrder(_ entries: [Entry]) -> [Entry] {
+        entries.sorted {
+            ($0.tier, $0.arrival, $0.ticket) < ($1.tier, $1.arrival, $1.ticket)
+        }
     }
 
     /// From now on new requests are refused; those that wait stay.
@@ -284,13 +304,12 @@ package struct AdmissionQueue: Sendable {
         var seen: Set<TicketID> = []
         func see(_ line: TicketLine, _ tier: Int, _ slot: Int?) {
             for place in line.places {
-                guard let entry = waiting[place.ticket], entry.order == place.order else {
-                    continue
-                }
+                guard isHere(place) else { continue }
+                let entry = entries[Int(place.slot)]
                 precondition(entry.tier == tier, "ticket in the wrong tier")
                 precondition(entry.isReturned == (slot == nil), "ticket in the wrong line")
                 precondition(slot.map { $0 == entry.slot } ?? true, "ticket in another's line")
-                precondition(seen.insert(place.ticket).inserted, "ticket twice in line")
+                precondition(seen.insert(entry.ticket).inserted, "ticket twice in line")
             }
         }
         for tier in lines.indices {
@@ -298,6 +317,7 @@ package struct AdmissionQueue: Sendable {
             for (slot, line) in lines[tier].enumerated() { see(line.tickets, tier, slot) }
         }
         precondition(seen.count == waiting.count, "waiting ticket in no line")
+        precondition(entries.count == waiting.count + freeSlots.count, "slots lost")
         precondition(expiries.count <= 2 * waiting.count + 17, "expiries grow")
     }
 }

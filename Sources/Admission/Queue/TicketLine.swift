@@ -8,7 +8,8 @@ struct TicketLine: Sendable {
         var time: Instant
         /// Of the entry that the place belongs to; unique.
         var order: UInt64
-        var ticket: TicketID
+        /// Where the entry is.
+        var slot: Int32
 
         static func < (left: Place, right: Place) -> Bool {
             (left.time, left.order) < (right.time, right.order)
