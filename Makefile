@@ -3,8 +3,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run build test interop bench prove-failover prove-routing prove-jobs prove-metering format fuzz \
-	sanitize clean bootstrap
+.PHONY: help run build test interop bench prove-failover prove-routing prove-jobs \
+	prove-metering prove-shares format fuzz sanitize clean bootstrap
 
 # Paths that the bootstrap found; SWIFT_LINK_FLAGS makes the programs find libllama.
 ENVIRONMENT := source ./.build-env
@@ -64,6 +64,12 @@ prove-metering:  ## kill workers and gateway under budgets and cancels; the ledg
 	@$(ENVIRONMENT) && $(SWIFT_BUILD) -c release $(PROGRAMS) && \
 		SWITCHYARD_BINARY=$$PWD/.build/release/switchyard \
 		"$$SWITCHYARD_CLIENTS/bin/python" -m pytest -q -p no:cacheprovider Tests/Clients/prove_metering.py
+
+prove-shares:  ## tenants under floods: shares of the engine, predicted waits, limits
+	@deploy/bootstrap.sh --with-tests
+	@$(ENVIRONMENT) && $(SWIFT_BUILD) -c release $(PROGRAMS) && \
+		SWITCHYARD_BINARY=$$PWD/.build/release/switchyard \
+		"$$SWITCHYARD_CLIENTS/bin/python" -m pytest -q -p no:cacheprovider Tests/Clients/prove_shares.py
 
 format:  ## format all Swift sources in place
 	@git ls-files -z '*.swift' ':!:*.pb.swift' | xargs -0 swift format --in-place --parallel

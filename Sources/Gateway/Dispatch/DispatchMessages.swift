@@ -37,13 +37,17 @@ struct SubmissionTerms: Sendable {
         self.claim = claim
     }
 
-    init(_ principal: Principal) {
+    /// - Parameter model: The pool's.
+    init(_ principal: Principal, model: String) {
         claim = AdmissionQueue.Claim(tenant: principal.tenant, share: principal.share)
         if principal.keyLimits != .none {
             limits.append((.key(principal.key), principal.keyLimits))
         }
         if principal.tenantLimits != .none {
             limits.append((.tenant(principal.tenant), principal.tenantLimits))
+        }
+        if let use = principal.modelLimits[model], use != .none {
+            limits.append((.model(principal.tenant, model), use))
         }
     }
 }

@@ -105,7 +105,7 @@ final class EmbeddingsExchange: HTTPServerStreamReceiver, ConnectionWork {
                 arrival: context.arrival,
                 requests: [PlacementRequest(promptTokens: prepared.promptTokens)],
                 promptTokens: prepared.promptTokens,
-                terms: SubmissionTerms(context.caller.principal),
+                terms: SubmissionTerms(context.caller.principal, model: prepared.pool.model.name),
                 budgets: meter?.claims(
                     context.caller.principal, promptTokens: prepared.promptTokens,
                     positionsMax: 0, choices: 1) ?? []),

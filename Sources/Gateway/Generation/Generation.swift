@@ -181,7 +181,7 @@ final class Generation: ConnectionWork {
                 requestID: context.requestID, tickets: choices.map(\.ticket),
                 tier: tier(of: request), deadline: deadlines.min(),
                 arrival: context.arrival, requests: placements, promptTokens: promptTokens,
-                terms: SubmissionTerms(context.caller.principal), budgets: budgets),
+                terms: SubmissionTerms(context.caller.principal, model: pool.model.name), budgets: budgets),
             to: pool)
     }
 
