@@ -22,7 +22,8 @@ package struct HTTPLimits: Sendable, Equatable {
     /// Longest pause in a request's body while the response has not begun. Refusal: 408.
     package var bodyTimeout = TimeAmount.seconds(60)
     /// Longest time without any progress while output waits for the peer's socket; then the
-    /// connection is closed.
+    /// connection is closed. The same for the output of one HTTP/2 stream whose window the peer
+    /// does not open; then that stream is reset with CANCEL.
     package var writeStallTimeout = TimeAmount.minutes(5)
 
     // MARK: Streams

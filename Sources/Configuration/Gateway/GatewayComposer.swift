@@ -114,6 +114,8 @@ struct GatewayComposer {
         configuration.limits.bodyLimitBytes = values.requiredInteger(.bodyLimit)
         configuration.limits.keepaliveIntervalMilliseconds =
             values.requiredInteger(.keepaliveInterval)
+        configuration.transport.writeStallTimeout = .seconds(
+            Int64(values.requiredInteger(.stalledReaderSeconds)))
         configuration.limits.timeLimitSeconds = values.requiredInteger(.timeLimit)
         configuration.limits.sloTTFTMilliseconds = values.requiredInteger(.sloTTFT)
         configuration.limits.sloITLMilliseconds = values.requiredInteger(.sloITL)

@@ -115,6 +115,13 @@ extension Setting {
     static let keepaliveInterval = Setting(
         "keepalive-interval", .integer(0...86_400_000), default: .integer(5_000),
         "Silence after which a stream gets a comment, in milliseconds; 0 for never.")
+    static let stalledReaderSeconds = Setting(
+        "stalled-reader-seconds", .integer(1...86_400), default: .integer(300),
+        """
+        How long a client may leave what it was sent unread, in seconds. Its sequences wait \
+        meanwhile; then its stream, or its connection where it reads none at all, is ended: \
+        `reader_stalled` in the access log.
+        """)
     static let timeLimit = Setting(
         "time-limit", .integer(1...1_000_000), default: .integer(3_600),
         "Longest run of one request, in seconds; then it ends with `length`.")
@@ -215,8 +222,9 @@ extension Setting {
             breakerFailures,
             breakerWindowSeconds, breakerOpenSeconds, retryBudgetPercent, workerSlotsDefault,
             workerHangSeconds, workerCheckSeconds, bodyLimit,
-            keepaliveInterval, timeLimit, sloTTFT, sloITL, resumeWindowSeconds, resumableStreams,
-            resumableStreamBytes, drainSeconds, dataDir, logLevel,
+            keepaliveInterval, stalledReaderSeconds, timeLimit, sloTTFT, sloITL,
+            resumeWindowSeconds, resumableStreams, resumableStreamBytes, drainSeconds, dataDir,
+            logLevel,
         ] + ofStorage + ofMetering
     /// What `models` and `pools` of a file replace.
     static let ofOneModel: [Setting] = [model, modelName, modelAlias, embeddings, policy]

@@ -51,6 +51,7 @@ final class Generation: ConnectionWork {
     private var workers: [UInt32] = []
     private var retries = 0
     private var resumes = 0
+    private var isReaderStalled = false
     /// Nil where nobody traces.
     private let trace: RequestTrace?
     private var answerID: String?
@@ -258,6 +259,7 @@ final class Generation: ConnectionWork {
         request.prefixSalt = prepared.prefixSalt
         request.tier = tier(of: prepared.request)
         request.tenant = context.caller.principal.billedTenant
+        request.tenantWeight = context.caller.principal.share.weight
         if isOurs, let meter {
             request.usage = UsageIdentity(
                 id: meter.usageID, choice: choice,
@@ -461,6 +463,12 @@ final class Generation: ConnectionWork {
         forwarded?.choice.clientReads()
     }
 
+    /// The client left its answer unread for too long, and was dropped.
+    func readerStalled() {
+        isReaderStalled = true
+        end(.abandoned)
+    }
+
     /// Ends it once, whatever the reason, and frees everything that it holds.
     func end(_ end: GenerationEnd) {
         guard phase != .ended else { return }
@@ -557,6 +565,7 @@ final class Generation: ConnectionWork {
         }
         record.finishReasons = finishReasons.map(\.accessLogName)
         record.finish(end)
+        if isReaderStalled { record.error = "reader_stalled" }
         record.workers = workers
         (record.retries, record.resumes) = (retries, resumes)
         return record

@@ -78,6 +78,8 @@ final class RESTExchange: HTTPServerStreamReceiver {
         isOpen = false
         if let detachable {
             detachable.detach()
+        } else if error == .timeout, sentHead {
+            generation?.readerStalled()
         } else {
             generation?.end(.abandoned)
         }

@@ -226,7 +226,7 @@ final class HTTP2ConnectionHandler: ChannelDuplexHandler {
     private func checkTime(_ now: NIODeadline) {
         session.tick(now: now)
         if let unwritableSince, now - unwritableSince >= session.limits.writeStallTimeout {
-            closeNow()
+            abandon(.timeout)
             return
         }
         if session.isDirty || session.failure != nil { flush() }

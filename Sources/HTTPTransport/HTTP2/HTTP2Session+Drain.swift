@@ -52,6 +52,12 @@ extension HTTP2Session {
                 submitRawReset(stream.id, .noError)
                 continue
             }
+            if let stream, stream.unsentBytes > 0, stream.cutReason == nil,
+                now - stream.progressAt >= limits.writeStallTimeout
+            {
+                stream.cutOff(.timeout, .cancel)
+                continue
+            }
             guard let stream, !stream.isRemoteEnded, !stream.isHeadSent,
                 stream.cutReason == nil, now - stream.progressAt >= limits.bodyTimeout
             else { continue }

@@ -125,6 +125,8 @@ final class HTTP2Stream {
 
     private func append(_ body: ByteBuffer) {
         if output.readableBytes == 0 {
+            // What waits from now on has not been waiting before.
+            if let session { progressAt = max(progressAt, session.now) }
             output = body
             return
         }
