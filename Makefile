@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help run build test interop bench prove-failover prove-routing prove-jobs \
-	prove-metering prove-shares format fuzz sanitize clean bootstrap
+	prove-metering prove-shares prove-tiers prove-slow-readers format fuzz sanitize clean bootstrap
 
 # Paths that the bootstrap found; SWIFT_LINK_FLAGS makes the programs find libllama.
 ENVIRONMENT := source ./.build-env
@@ -13,6 +13,15 @@ PROGRAMS := --product switchyard
 ARGUMENTS ?=
 INTEROP := $(addprefix Tests/Clients/,interop_smg.py interop_tokenizer.py interop_upstream.py \
 	test_foreign_engine.py)
+
+# prove-NAME runs Tests/Clients/prove_NAME.py on the release programs.
+define PROVE
+@deploy/bootstrap.sh --with-tests
+@$(ENVIRONMENT) && $(SWIFT_BUILD) -c release $(PROGRAMS) && \
+	SWITCHYARD_BINARY=$$PWD/.build/release/switchyard \
+	"$$SWITCHYARD_CLIENTS/bin/python" -m pytest -q -s -p no:cacheprovider \
+	Tests/Clients/$(subst -,_,$@).py $(ARGUMENTS)
+endef
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' Makefile | column -t -s '|'
@@ -48,28 +57,21 @@ prove-failover:  ## kill workers under constant load for minutes; every transcri
 		"$$SWITCHYARD_CLIENTS/bin/python" -m pytest -q -p no:cacheprovider Tests/Clients/prove_failover.py
 
 prove-routing:  ## conversations under each routing policy: prefix hits, TTFT, balance
-	@deploy/bootstrap.sh --with-tests
-	@$(ENVIRONMENT) && $(SWIFT_BUILD) -c release $(PROGRAMS) && \
-		SWITCHYARD_BINARY=$$PWD/.build/release/switchyard \
-		"$$SWITCHYARD_CLIENTS/bin/python" -m pytest -q -p no:cacheprovider Tests/Clients/prove_routing.py
+	$(PROVE)
 
 prove-jobs:  ## kill the gateway with -9 under accepted work; each job has one result, none is lost
-	@deploy/bootstrap.sh --with-tests
-	@$(ENVIRONMENT) && $(SWIFT_BUILD) -c release $(PROGRAMS) && \
-		SWITCHYARD_BINARY=$$PWD/.build/release/switchyard \
-		"$$SWITCHYARD_CLIENTS/bin/python" -m pytest -q -p no:cacheprovider Tests/Clients/prove_jobs.py
+	$(PROVE)
 
 prove-metering:  ## kill workers and gateway under budgets and cancels; the ledger is what was generated
-	@deploy/bootstrap.sh --with-tests
-	@$(ENVIRONMENT) && $(SWIFT_BUILD) -c release $(PROGRAMS) && \
-		SWITCHYARD_BINARY=$$PWD/.build/release/switchyard \
-		"$$SWITCHYARD_CLIENTS/bin/python" -m pytest -q -p no:cacheprovider Tests/Clients/prove_metering.py
+	$(PROVE)
 
 prove-shares:  ## tenants under floods: shares of the engine, predicted waits, limits
-	@deploy/bootstrap.sh --with-tests
-	@$(ENVIRONMENT) && $(SWIFT_BUILD) -c release $(PROGRAMS) && \
-		SWITCHYARD_BINARY=$$PWD/.build/release/switchyard \
-		"$$SWITCHYARD_CLIENTS/bin/python" -m pytest -q -p no:cacheprovider Tests/Clients/prove_shares.py
+	$(PROVE)
+prove-tiers:  ## a flood of batch requests beside a priority client, with tiers and without
+	$(PROVE)
+
+prove-slow-readers:  ## a thousand clients that do not read beside one that does
+	$(PROVE)
 
 format:  ## format all Swift sources in place
 	@git ls-files -z '*.swift' ':!:*.pb.swift' | xargs -0 swift format --in-place --parallel

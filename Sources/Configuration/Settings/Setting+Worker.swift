@@ -79,7 +79,7 @@ extension Setting {
         "tier-minimum-shares", .text, default: .text("0,0.1,0.05"),
         "What each tier is entitled to whatever the weights: 0 to 0.5 of slots and engine time.")
     package static let batchSlowdown = Setting(
-        "batch-slowdown", .number(1...1_000), default: .number(1.25),
+        "batch-slowdown", .number(1...1_000), default: .number(1.2),
         "A step of better tiers takes at most this many times as long for the sake of batch.")
     package static let prefillChunk = Setting(
         "prefill-chunk", .integer(1...1_000_000), unset: "cut by predicted time",
@@ -135,8 +135,7 @@ extension Setting {
         """
         How long a simulated step takes: 'at-will' (no time), 'llama-cpu', 'h100-8b', 'h100-70b' \
         (Llama 70B on two), a number of microseconds, or five of them: base, per decode, per \
-        prefill token, per KV token, per \
-        query-key pair.
+        prefill token, per KV token, per query-key pair.
         """)
     package static let vocabulary = Setting(
         "vocabulary", .integer(16...1_000_000), default: .integer(49_152),
