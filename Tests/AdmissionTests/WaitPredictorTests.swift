@@ -27,10 +27,10 @@ private func at(_ seconds: Double) -> Instant { Instant(nanoseconds: Int64(secon
             excess: 0, nanoseconds: 1_000_000_000, workers: 1, now: at(0))
         let second = predictor.retryAfter(
             excess: 0, nanoseconds: 1_000_000_000, workers: 1, now: at(0))
-        #expect(first == 1_000_000_000 && second == 2_000_000_000)
+        #expect(first == 1_100_000_000 && second == 2_200_000_000)
         let later = predictor.retryAfter(
             excess: 5_000_000_000, nanoseconds: 1_000_000_000, workers: 1, now: at(10))
-        #expect(later == 6_000_000_000)
+        #expect(later == 6_100_000_000)
         for _ in 0..<1_000 {
             let wait = predictor.retryAfter(
                 excess: 0, nanoseconds: 1_000_000_000, workers: 1, now: at(10))

@@ -147,6 +147,38 @@ def test_waits_are_as_predicted(launch):
     assert 0.85 <= kept <= 0.95
 
 
+def test_who_obeys_retry_after_is_let_in(launch):
+    """48 clients on 18 places, each of which asks again as soon as it may."""
+    server = launch(*ENGINE, "--queue-limit", "8").wait_ready()
+    key = tenants(server, 1)[0]
+    results, lock, end = [], threading.Lock(), time.monotonic() + SECONDS
+
+    def obey(number):
+        with httpx.Client(headers={"authorization": f"Bearer {key}"}, timeout=300) as client:
+            was_refused = False
+            while time.monotonic() < end:
+                answer = client.post(f"{server.url}/v1/chat/completions",
+                                     json=body(f"Hello, {number}.", max_tokens=TOKENS,
+                                               ignore_eos=True))
+                assert answer.status_code in (200, 503), answer.text
+                if was_refused:
+                    with lock:
+                        results.append(answer.status_code == 200)
+                was_refused = answer.status_code == 503
+                if was_refused:
+                    time.sleep(int(answer.headers["retry-after-ms"]) / 1_000)
+
+    threads = [threading.Thread(target=obey, args=(number,)) for number in range(48)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    share = sum(results) / len(results)
+    print(f"\n{len(results)} came again when they were told to: {share:.1%} were let in")
+    assert len(results) >= 100
+    assert share >= 0.9
+
+
 @pytest.mark.parametrize("limit,most", [
     ("--requests-per-minute", 120), ("--tokens-per-minute", 6_000), ("--concurrent-requests", 5)])
 def test_limits_hold_from_32_connections(launch, limit, most):

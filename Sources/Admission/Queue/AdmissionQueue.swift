@@ -115,11 +115,16 @@ package struct AdmissionQueue: Sendable {
 
     /// Puts the tickets of one request into the line, all or none.
     ///
-    /// - Parameter deadline: when the caller stops being interested; nil for never.
+    /// - Parameters:
+    ///   - deadline: When the caller stops being interested; nil for never.
+    ///   - extraPlaces: Of the queue, for this request.
     package mutating func submit(
-        _ work: [Work], of claim: Claim, tier: ServiceTier, deadline: Instant?, now: Instant
+        _ work: [Work], of claim: Claim, tier: ServiceTier, deadline: Instant?,
+        extraPlaces: Int = 0, now: Instant
     ) -> SubmitOutcome {
-        if let refusal = refusal(tickets: work.count, deadline: deadline, now: now) {
+        if let refusal = refusal(
+            tickets: work.count - extraPlaces, deadline: deadline, now: now)
+        {
             return .refused(refusal)
         }
         let slot = order.slot(of: claim.tenant, claim.share)

@@ -33,6 +33,8 @@ package struct WaitPredictor: Sendable {
     private static let kept = 0.92
     /// The least that is predicted, 1 ms: shorter waits are nobody's concern.
     private static let leastNanoseconds = 1e6
+    /// A little slower than places become free, since they do so irregularly.
+    private static let patience = 1.1
     /// The longest `retry-after`; clients' libraries do not obey much longer ones.
     package static let retryAfterLimitNanoseconds: Int64 = 120_000_000_000
 
@@ -141,7 +143,8 @@ package struct WaitPredictor: Sendable {
     package mutating func retryAfter(
         excess: Int64, nanoseconds: Int64, workers: Int, now: Instant
     ) -> Int64 {
-        let pace = Int64(min(Double(nanoseconds) / rate(workers: workers), 1e18))
+        let pace = Int64(
+            min(Double(nanoseconds) * Self.patience / rate(workers: workers), 1e18))
         let limit = now.advanced(byNanoseconds: Self.retryAfterLimitNanoseconds)
         promised = max(now.advanced(byNanoseconds: max(0, excess)), promised)
             .advanced(byNanoseconds: max(pace, 1_000_000))

@@ -18,6 +18,8 @@ struct Submission: Sendable {
     /// Of all its prompts, for the limits.
     var promptTokens = 0
     var terms = SubmissionTerms.builtIn
+    /// The same when the client sends the same again; nil: nobody knows.
+    var fingerprint: UInt64?
     /// What each choice may cost, `[ticket]`; empty: whatever it likes.
     var budgets: [BudgetClaim] = []
 

@@ -6,6 +6,8 @@ import Routing
 extension Dispatcher {
     /// Prefilling a cached token costs so much less than one that is not.
     private static let cachedTokenDiscount = 20.0
+    /// Those who come again when they were told to may find so much of the queue's limit beyond it.
+    private static let promisedPart = 4
 
     /// Lets the request in, or says why not. Its tickets are in `tickets`.
     func admit(_ submission: Submission, now: Instant) -> Refusal? {
@@ -38,9 +40,13 @@ extension Dispatcher {
         if let wait, let refusal = refusal(of: submission, waiting: wait, now: now) {
             return refusal
         }
+        // Newcomers leave the places that were promised to others.
+        let isPromised = submission.fingerprint.map { promises.keep($0, now: now) } ?? false
+        let kept = promises.places(now: now)
+        let extra = queue.configuration.queueLimitTickets / Self.promisedPart + 1
         switch queue.submit(
             work, of: submission.terms.claim, tier: submission.tier,
-            deadline: submission.deadline, now: now)
+            deadline: submission.deadline, extraPlaces: isPromised ? extra : -kept, now: now)
         {
         case .refused(let refusal): return refusal
         case .queued:

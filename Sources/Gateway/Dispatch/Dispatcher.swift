@@ -58,6 +58,7 @@ final class Dispatcher {
     var predictor = WaitPredictor()
     var overload: OverloadController
     var limitedRequests = LimitedRequests()
+    var promises = ReturnPromises()
     var tickets: [TicketID: DispatchTicket] = [:]
     var decisions: DecisionLog
     var rates = RateBook()
@@ -142,7 +143,7 @@ final class Dispatcher {
                 claim: submission.terms.claim, predictedCost: cost(of: request))
         }
         if let refusal = admit(submission, now: now) {
-            refuse(submission.tickets, refusal, now: now)
+            refuse(submission.tickets, refusal, of: submission.fingerprint, now: now)
         } else {
             health.requested(submission.tickets.count, now: now)
             for choice in submission.tickets.indices { queued.add(submission.request(choice)) }
@@ -356,8 +357,15 @@ final class Dispatcher {
     }
 
     /// The tickets of one request.
-    func refuse(_ refused: [TicketID], _ refusal: Refusal, now: Instant) {
+    func refuse(
+        _ refused: [TicketID], _ refusal: Refusal, of fingerprint: UInt64? = nil, now: Instant
+    ) {
         let milliseconds = retryAfterMilliseconds(refusal, refused, now: now)
+        if case .queueFull = refusal, let fingerprint {
+            promises.promise(
+                fingerprint, at: now.advanced(byNanoseconds: Int64(milliseconds) * 1_000_000),
+                now: now)
+        }
         for ticket in refused {
             if let entry = tickets.removeValue(forKey: ticket) {
                 let kind = APIError(refusal, retryAfterMilliseconds: 0).kind.rawValue

@@ -27,6 +27,9 @@ final class Generation: ConnectionWork {
         case ended
     }
 
+    /// The last tokens of a prompt by which it is known again, with its length.
+    private static let fingerprintTokens = 256
+
     let context: GenerationContext
     let limits: ChatLimits
     private let connectionLoop: ConnectionLoop
@@ -41,6 +44,7 @@ final class Generation: ConnectionWork {
     /// Of all prompts.
     private var promptTokens = 0
     private var openChoices = 0
+    private var fingerprint: UInt64?
     /// When the choices were submitted to the dispatcher.
     private var submitted: Instant
     private var firstToken: Instant?
@@ -139,6 +143,13 @@ final class Generation: ConnectionWork {
         openChoices = choices.count
         submitted = core.clock()
         for choice in choices.indices { trace?.choiceWaits(choice, since: submitted) }
+        var hasher = Hasher()
+        hasher.combine(context.caller.principal.key)
+        for prompt in prepared.prompts {
+            hasher.combine(prompt.tokens.count)
+            hasher.combine(prompt.tokens.suffix(Self.fingerprintTokens))
+        }
+        fingerprint = UInt64(truncatingIfNeeded: hasher.finalize())
         submit(
             choices, request,
             placements: prepared.prompts.flatMap {
@@ -182,7 +193,8 @@ final class Generation: ConnectionWork {
                 requestID: context.requestID, tickets: choices.map(\.ticket),
                 tier: tier(of: request), deadline: deadlines.min(),
                 arrival: context.arrival, requests: placements, promptTokens: promptTokens,
-                terms: SubmissionTerms(context.caller.principal, model: pool.model.name), budgets: budgets),
+                terms: SubmissionTerms(context.caller.principal, model: pool.model.name),
+                fingerprint: fingerprint, budgets: budgets),
             to: pool)
     }
 
