@@ -5,11 +5,13 @@ import signal
 import subprocess
 import tempfile
 
+import grpc
 import httpx
 import pytest
+from xai_sdk.proto import chat_pb2, chat_pb2_grpc
 
-from conftest import BINARY, Server, body
-from journals import difference, journaled, ledger
+from conftest import BINARY, Server, body, events
+from journals import difference, ledger
 from prove_metering import Proof
 
 SIMULATED = ("--engine", "simulated", "--slots", "8", "--model-name", "metered")
@@ -114,6 +116,48 @@ def test_budgets_end_streams_at_the_last_token(state, tmp_path):
     assert ask(again, "secret-key-1", max_tokens=1).status_code == 429
     assert again.terminate() == 0
     assert not difference(state)
+
+
+def test_a_stream_and_a_grpc_call_say_that_their_budget_ended_them(state, tmp_path):
+    keys = tmp_path / "keys"
+    keys.write_text("secret-key-1 alice\nsecret-key-2 bob\n")
+    server = Server(
+        *SIMULATED, "--api-key-file", str(keys), "--budget", "alice=50", "--price", "*=0/0/10",
+        "--budget", "bob=155ticks", "--budget-lease-tokens", "7", data_directory=state
+    ).wait_ready()
+    with httpx.stream(
+            "POST", server.url + "/v1/chat/completions", timeout=60,
+            headers={"authorization": "Bearer secret-key-1"},
+            json=body("Hello.", model="metered", stream=True, max_tokens=500)) as answer:
+        chunks = list(events(answer.iter_lines()))
+    last = [chunk for chunk in chunks if chunk["choices"]][-1]
+    assert last["choices"][0]["finish_reason"] == "length"
+    assert last["switchyard"] == {"finish_detail": "budget"}
+    with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+        request = chat_pb2.GetCompletionsRequest(
+            model="metered", max_tokens=500,
+            messages=[chat_pb2.Message(role=chat_pb2.ROLE_USER,
+                                       content=[chat_pb2.Content(text="Hello.")])])
+        response, call = chat_pb2_grpc.ChatStub(channel).GetCompletion.with_call(
+            request, metadata=[("authorization", "Bearer secret-key-2")], timeout=60)
+    assert response.usage.completion_tokens == 15
+    assert response.usage.cost_in_usd_ticks == 150
+    assert ("x-switchyard-finish-detail", "budget") in list(call.trailing_metadata())
+    assert server.terminate() == 0
+    assert not difference(state)
+    assert [row["ticks"] for row in ledger(state).values() if row["ticks"] == 150]
+
+
+def test_embeddings_are_billed(state):
+    server = Server(*SIMULATED, "--embeddings", "--price", "*=3/1/1", data_directory=state
+                    ).wait_ready()
+    answer = httpx.post(
+        server.url + "/v1/embeddings", json={"model": "metered", "input": "Hello there."},
+        timeout=60)
+    assert server.terminate() == 0
+    [row] = ledger(state).values()
+    assert row["prompt"] == answer.json()["usage"]["prompt_tokens"] and row["generated"] == 0
+    assert row["ticks"] == 3 * row["prompt"]
 
 
 def test_the_report_and_the_proof(state):

@@ -65,6 +65,7 @@ import Testing
                     "30", "--step-time", "5000",
                 ], socketDirectory: "/d/run-7"),
             count: 2)
+        pool.supervised?.commandLine.journalDirectory = "/d/journals"
         #expect(loaded.configuration.pools == [pool])
     }
 

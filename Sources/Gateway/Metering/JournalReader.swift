@@ -29,6 +29,8 @@ struct JournalReader {
         var number: Int
     }
 
+    /// There are journals that somebody else's workers write.
+    private(set) var hasLocked = false
     private let directory: String
     /// Where files go that were read and recorded.
     private var settledDirectory: String { "\(directory)/settled" }
@@ -102,8 +104,10 @@ struct JournalReader {
     /// Journals of processes that are no more.
     private mutating func adopt(_ found: [String: [File]]) {
         let known = Set(journals.values.map(\.name) + done)
+        hasLocked = false
         for (name, files) in found where !known.contains(name) {
             guard let last = files.last, Self.isAbandoned("\(directory)/\(last.name)") else {
+                hasLocked = true
                 continue
             }
             journals[name] = Journal(name: name, isClosed: true)

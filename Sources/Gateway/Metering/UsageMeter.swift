@@ -27,6 +27,10 @@ final class UsageMeter: Sendable {
         var hasFailed = false
     }
 
+    /// How long a start waits for others' workers to end; those of another gateway that shares the
+    /// directory do not.
+    private static let patienceNanoseconds: Int64 = 3_000_000_000
+    private static let lookMicroseconds: UInt32 = 20_000
     private static let purgeNanoseconds: Int64 = 60_000_000_000
 
     private let ledger: any UsageLedger
@@ -109,7 +113,14 @@ final class UsageMeter: Sendable {
         _ recorded: @escaping @Sendable ([UsageTotal], [TicketID]) -> Void
     ) async throws {
         try await pool.runIfActive {
+            let deadline = MonotonicClock.now().advanced(byNanoseconds: Self.patienceNanoseconds)
             self.work(now: MonotonicClock.now())
+            // Workers of a gateway that was killed are about to end: what they still generate is
+            // paid from budgets too.
+            while self.state.withLock({ $0.reader.hasLocked }), MonotonicClock.now() < deadline {
+                usleep(Self.lookMicroseconds)
+                self.work(now: MonotonicClock.now())
+            }
             recorded(try self.ledger.usageTotals(), [])
             self.recorded.withLock { $0 = recorded }
         }
@@ -163,7 +174,8 @@ final class UsageMeter: Sendable {
                 now: now, timeMilliseconds: UnixClock.milliseconds()
             ) { price(model: $0, tier: $1) }
             write(&state)
-            waiting.store(state.unwritten.count, ordering: .relaxed)
+            let late = messages.withLock { $0.count }
+            waiting.store(state.unwritten.count + late, ordering: .relaxed)
             purge(&state, now: now)
         }
     }
