@@ -52,11 +52,11 @@ class Proof:
         for index in range(keys):
             share = streams // keys + 1
             if index % 3 == 0:
-                budget = self.random.randrange(0, share * 60)
+                budget = self.random.randrange(0, share * 200)
                 self.budgets[f"k{index}"] = ("tokens", budget)
                 arguments += ["--budget", f"k{index}={budget}"]
             elif index % 3 == 1:
-                budget = self.random.randrange(0, share * 250)
+                budget = self.random.randrange(0, share * 800)
                 self.budgets[f"k{index}"] = ("ticks", budget)
                 arguments += ["--budget", f"k{index}={budget}ticks"]
         self.arguments = (*SERVER, *arguments)
