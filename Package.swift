@@ -78,6 +78,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-collections.git", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-protobuf.git", from: "1.39.0"),
         .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
@@ -93,8 +94,8 @@ let package = Package(
             name: "switchyard",
             dependencies: [
                 "Configuration", "Gateway", "Worker", "Admission", "Routing", "HTTPTransport",
-                "InferenceAPI", "Scheduling", "LlamaEngine", "Storage", "EngineProtocol", arguments,
-                log,
+                "InferenceAPI", "Licensing", "Scheduling", "LlamaEngine", "Storage",
+                "EngineProtocol", arguments, log,
             ] + nio,
             swiftSettings: strict, linkerSettings: besideTheBinary),
         .executableTarget(
@@ -130,7 +131,8 @@ let package = Package(
             "Gateway",
             [
                 "Admission", "Routing", "InferenceAPI", "HTTPTransport", "EngineProtocol", "GRPC",
-                "Tokenization", "Metrics", "InferenceTypes", "Storage", "XAIProto", protobuf, log,
+                "Tokenization", "Metrics", "InferenceTypes", "Storage", "Licensing", "XAIProto",
+                protobuf, log,
             ] + nio),
         library(
             "Worker",
@@ -168,6 +170,7 @@ let package = Package(
             swiftSettings: strict + [.unsafeFlags(["-O"], .when(configuration: .debug))]),
         library("Compression", ["CZlib", .product(name: "NIOCore", package: "swift-nio")]),
         library("Metrics"),
+        library("Licensing", [.product(name: "Crypto", package: "swift-crypto")]),
         library("Storage", [.product(name: "GRDB", package: "GRDB.swift")]),
 
         // Core: no NIO, no Foundation, no clock, no logging.
@@ -235,7 +238,7 @@ let package = Package(
             exclude: ["Corpus"]),
         tests("Tokenization"),
         tests("LlamaEngine", ["CLlama", "InferenceAPI", "InferenceTypes", "Scheduling"]),
-        tests("Compression", nio), tests("Metrics"), tests("Admission"),
+        tests("Licensing"), tests("Compression", nio), tests("Metrics"), tests("Admission"),
         tests(
             "Storage",
             [

@@ -10,8 +10,8 @@ struct Switchyard: AsyncParsableCommand {
         subcommands: [
             ServeCommand.self, GatewayCommand.self, WorkerCommand.self, WorkersCommand.self,
             PoolsCommand.self, ModelsCommand.self, WhyCommand.self, ChatCommand.self,
-            TenantsCommand.self, KeysCommand.self, UsageCommand.self, ReloadCommand.self,
-            ServiceLevelsCommand.self,
+            TenantsCommand.self, KeysCommand.self, LicenseCommand.self, UsageCommand.self,
+            ReloadCommand.self, ServiceLevelsCommand.self,
             CheckConfigCommand.self, QuantizeCommand.self,
         ])
 }

@@ -13,6 +13,12 @@ enum FileChecks {
                 certificate, values.source(of: .tlsCertificate), key, values.source(of: .tlsKey),
                 &problems)
         }
+        if let path = values.text(.licenseKeyFile) {
+            let source = values.source(of: .licenseKeyFile)
+            if let data = read(path, source, &problems), !License.areKeys(Array(data)) {
+                problems.add(source, "\(path): it holds no Ed25519 key as a JWK")
+            }
+        }
         for setting in [Setting.apiKeyFile, .adminTokenFile] {
             guard let path = values.text(setting) else { continue }
             checkKeys(path, values.source(of: setting), &problems)

@@ -86,6 +86,7 @@ struct GatewayComposer {
         configuration.connectionLoops = values.requiredInteger(.loops)
         configuration.preparationThreads = values.requiredInteger(.tokenizerThreads)
         configuration.apiKeyFile = values.text(.apiKeyFile)
+        configuration.licenseKeyFile = values.text(.licenseKeyFile)
         configuration.asksForKeys = values.isOn(.requireKey)
         configuration.accessLogPath = values.text(.accessLog)
         configuration.tracing = tracing()

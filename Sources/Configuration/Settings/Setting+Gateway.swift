@@ -31,6 +31,9 @@ extension Setting {
     static let requireKey = Setting(
         "require-key", .toggle, default: .toggle(false),
         "Requests need an API key, of a tenant or of the file, also while there is none.")
+    static let licenseKeyFile = Setting(
+        "license-key-file", .path, unset: "none",
+        "Public keys (JWK or JWK set, Ed25519) of those whose licences may be imported.")
     static let accessLog = Setting(
         "access-log", .path, unset: "none",
         "File to which each ended request adds a line of JSON; - for standard output.")
@@ -215,7 +218,8 @@ extension Setting {
     static let ofGateway: [Setting] =
         [
             host, port, tlsPort, tlsCertificate, tlsKey, tlsSelfSigned, adminHost, adminPort,
-            adminTokenFile, apiKeyFile, requireKey, accessLog, otlpEndpoint, otlpSampleRatio,
+            adminTokenFile, apiKeyFile, requireKey, licenseKeyFile, accessLog, otlpEndpoint,
+            otlpSampleRatio,
             otlpServiceName, loops, tokenizerThreads, queueLimit, queueWait,
             noWorkerWait, ageingSeconds, defaultTierShare, limitBurstSeconds,
             overloadWaitSeconds, overloadIntervalSeconds, retryLimit, resumeLimit, decisionLimit,

@@ -138,8 +138,10 @@ struct AdminControl: Sendable {
         guard let storage = core.storage else {
             throw APIError(.unsupported, "This gateway keeps no tenants: it has no data-dir.")
         }
+        let keys = await directory.configuration.licenseKeyFile
         let answer = try await storage.perform { storage in
-            try TenancyOperations(storage: storage).perform(route, body: body)
+            try TenancyOperations(storage: storage, licenseKeyFile: keys)
+                .perform(route, body: body)
         }
         if route.changesSomething { try await directory.reloadTenants() }
         return answer

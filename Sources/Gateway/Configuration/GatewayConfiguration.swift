@@ -33,6 +33,8 @@ package struct GatewayConfiguration: Sendable {
     package var apiKeyFile: String?
     /// Requests need a key, also where there is none yet.
     package var asksForKeys = false
+    /// Public keys of those whose licences may be imported.
+    package var licenseKeyFile: String?
     /// Where the access log goes; `-` is standard output, nil nowhere.
     package var accessLogPath: String?
     /// Where spans of requests go; nil nowhere.

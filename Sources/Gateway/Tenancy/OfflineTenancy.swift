@@ -25,7 +25,10 @@ package struct OfflineTenancy {
     /// For as long as this lives.
     private let lock: RunnerLock
 
-    package init(dataDirectory path: String) throws {
+    private let licenseKeyFile: String?
+
+    package init(dataDirectory path: String, licenseKeyFile: String? = nil) throws {
+        self.licenseKeyFile = licenseKeyFile
         let attributes = try? FileManager.default.attributesOfItem(atPath: path)
         guard attributes?[.type] as? FileAttributeType == .typeDirectory else {
             throw Failure.noDirectory(path)
@@ -43,7 +46,9 @@ package struct OfflineTenancy {
     package func ask(_ method: String, _ parts: [String], body: [UInt8]) throws -> [UInt8] {
         do throws(APIError) {
             let route = try TenancyRoute(method: method, parts)
-            return try TenancyOperations(storage: storage).perform(route, body: body)
+            return try TenancyOperations(
+                storage: storage, licenseKeyFile: licenseKeyFile
+            ).perform(route, body: body)
         } catch {
             throw Failure.refused(error.message)
         }

@@ -12,6 +12,8 @@ struct TenancyOperations {
     private static let textBytesLimit = 256
 
     let storage: any Storage
+    /// Public keys of those whose licences are taken; nil: nobody's.
+    var licenseKeyFile: String?
     let now = UnixClock.milliseconds()
 
     /// The answer as JSON.
@@ -26,7 +28,12 @@ struct TenancyOperations {
         case .updateTenant(let id):
             var tenant = try tenant(id)
             if let name = try body.text("name") { tenant.name = try Self.checked(name, "name") }
-            tenant.terms = try body.terms(over: tenant.terms, isKey: false)
+            let terms = try body.terms(over: tenant.terms, isKey: false)
+            guard tenant.license == nil || terms == tenant.terms else {
+                throw APIError(
+                    .permissionDenied, "The tenant's terms are its licence's: import another one.")
+            }
+            tenant.terms = terms
             return try update(&tenant)
         case .deleteTenant(let id):
             try kept("tenant") { () throws(StorageError) in try storage.deleteTenant(id) }
@@ -58,7 +65,9 @@ struct TenancyOperations {
             return try update(&key)
         case .rotateKey(let id): return try rotate(try key(id), &body)
         case .importLicense:
-            throw APIError(.unsupported, "Licences are not read here.")
+            let token = try body.required("license")
+            try body.end()
+            return try importLicense(token.trimmingCharacters(in: .whitespacesAndNewlines))
         }
     }
 
@@ -76,7 +85,7 @@ struct TenancyOperations {
         return try show(tenant)
     }
 
-    private func update(_ tenant: inout TenantRecord) throws(APIError) -> [UInt8] {
+    func update(_ tenant: inout TenantRecord) throws(APIError) -> [UInt8] {
         try checkShares(tenant)
         tenant.updatedMilliseconds = now
         let changed = tenant
@@ -84,11 +93,11 @@ struct TenancyOperations {
         return try show(tenant)
     }
 
-    private func tenant(_ id: String) throws(APIError) -> TenantRecord {
+    func tenant(_ id: String) throws(APIError) -> TenantRecord {
         try kept("tenant") { () throws(StorageError) in try storage.tenant(id) }
     }
 
-    private func show(_ tenant: TenantRecord) throws(APIError) -> [UInt8] {
+    func show(_ tenant: TenantRecord) throws(APIError) -> [UInt8] {
         var view = TenantView(tenant)
         view.applications = try kept("tenant") { () throws(StorageError) in
             try storage.applications(of: tenant.id)
@@ -97,7 +106,7 @@ struct TenancyOperations {
     }
 
     /// More than all of a pool cannot be guaranteed.
-    private func checkShares(_ tenant: TenantRecord) throws(APIError) {
+    func checkShares(_ tenant: TenantRecord) throws(APIError) {
         guard let share = tenant.terms.guaranteedShare, share > 0 else { return }
         let others = try kept("tenant") { () throws(StorageError) in try storage.tenancy() }
             .tenants.filter { $0.id != tenant.id }
@@ -168,7 +177,7 @@ struct TenancyOperations {
 
     // MARK: Checks
 
-    private static func checkID(_ id: String) throws(APIError) {
+    static func checkID(_ id: String) throws(APIError) {
         let isGood =
             (1...64).contains(id.utf8.count)
             && id.utf8.allSatisfy {
@@ -199,7 +208,7 @@ struct TenancyOperations {
     }
 
     /// As `kept`, with an operator's words for what has no room.
-    private func change(
+    func change(
         _ thing: String, _ operation: () throws(StorageError) -> Void
     ) throws(APIError) {
         do {
@@ -219,72 +228,5 @@ struct TenancyOperations {
         } catch {
             throw APIError(.internal, "The answer cannot be written.")
         }
-    }
-}
-
-/// A tenant as operators see it.
-struct TenantView: Encodable {
-    var id: String
-    var name: String
-    var isBlocked: Bool
-    var terms: Terms
-    var isLicensed: Bool
-    /// Unix seconds.
-    var created: Int64
-    var updated: Int64
-    /// Only where one tenant is shown.
-    var applications: [String]?
-
-    enum CodingKeys: String, CodingKey {
-        case id, name, terms, created, updated, applications
-        case isBlocked = "blocked"
-        case isLicensed = "licensed"
-    }
-
-    init(_ tenant: TenantRecord) {
-        id = tenant.id
-        name = tenant.name
-        isBlocked = tenant.isBlocked
-        terms = tenant.terms
-        isLicensed = tenant.license != nil
-        created = tenant.createdMilliseconds / 1_000
-        updated = tenant.updatedMilliseconds / 1_000
-    }
-}
-
-/// A key as operators see it.
-struct KeyView: Encodable {
-    var id: String
-    var prefix: String
-    var tenant: String
-    var application: String
-    var name: String
-    var isBlocked: Bool
-    var terms: Terms
-    /// Unix seconds.
-    var created: Int64
-    var updated: Int64
-    /// Until when the key before the last rotation is good too.
-    var oldUntil: Int64?
-    /// The key itself: only in the answer to who made or rotated it.
-    var key: String?
-
-    enum CodingKeys: String, CodingKey {
-        case id, prefix, tenant, application, name, terms, created, updated, key
-        case isBlocked = "blocked"
-        case oldUntil = "old_until"
-    }
-
-    init(_ record: KeyRecord) {
-        id = record.id
-        prefix = APIKeyText.prefix(of: record.id)
-        tenant = record.tenant
-        application = record.application
-        name = record.name
-        isBlocked = record.isBlocked
-        terms = record.terms
-        created = record.createdMilliseconds / 1_000
-        updated = record.updatedMilliseconds / 1_000
-        oldUntil = record.oldUntilMilliseconds.map { $0 / 1_000 }
     }
 }

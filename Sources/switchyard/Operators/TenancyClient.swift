@@ -7,6 +7,8 @@ struct TenancyClient: ParsableArguments {
     @OptionGroup var admin: AdminClient
     @Option(help: "Change this data directory itself; only while no gateway runs with it.")
     var dataDir: String?
+    @Option(help: "With --data-dir: keys of those whose licences are taken.")
+    var licenseKeyFile: String?
     @Flag(help: "Print the answer as JSON.") var json = false
 
     /// - Parameter parts: of the path behind `/admin/v1`.
@@ -17,7 +19,8 @@ struct TenancyClient: ParsableArguments {
             return try await admin.ask(method, "/admin/v1/\(path)", body: body)
         }
         do {
-            let offline = try OfflineTenancy(dataDirectory: dataDir)
+            let offline = try OfflineTenancy(
+                dataDirectory: dataDir, licenseKeyFile: licenseKeyFile)
             let bytes = body.isEmpty ? [] : Array(try JSONSerialization.data(withJSONObject: body))
             let answer = try offline.ask(method, parts, body: bytes)
             try offline.close()

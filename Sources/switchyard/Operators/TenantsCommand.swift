@@ -8,6 +8,7 @@ struct TenantsCommand: AsyncParsableCommand {
         discussion: "Changes hold from the next request on.",
         subcommands: [
             List.self, Create.self, Show.self, Update.self, Block.self, Unblock.self, Delete.self,
+            ImportLicense.self,
         ],
         defaultSubcommand: List.self)
 
@@ -87,6 +88,26 @@ struct TenantsCommand: AsyncParsableCommand {
 
         func run() async throws {
             try client.show(try await client.ask("DELETE", ["tenants", id])) { _ in [] }
+        }
+    }
+}
+
+extension TenantsCommand {
+    struct ImportLicense: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "import-license",
+            abstract: "Make a licence's tenant, or give it the licence's terms.",
+            discussion: """
+                The gateway takes licences of those whose keys --license-key-file has; no \
+                network is asked.
+                """)
+        @OptionGroup var client: TenancyClient
+        @Argument(help: "The licence's file, - for standard input.") var file: String
+
+        func run() async throws {
+            let body = ["license": try LicenseFile.token(file)]
+            let answer = try await client.ask("POST", ["licenses"], body)
+            try client.show(answer, TenantTable.terms)
         }
     }
 }
