@@ -9,26 +9,32 @@ extension SequenceCache {
         var node: Int
     }
 
-    /// The longest prefix of `tokens`, at most `limit` tokens, that any sequence holds. Between
-    /// equally long ones the first in tree order.
-    func longestPrefix(of tokens: [TokenID], limit: Int) -> Match {
+    /// The longest prefix of `tokens`, at most `limit` tokens, that any sequence of the tenant
+    /// holds. Between equally long ones the first in tree order.
+    func longestPrefix(of tokens: [TokenID], limit: Int, tenant: String = "") -> Match {
         var best = Match(length: 0, node: Self.root)
-        extend(&best, below: Self.root, tokens: tokens, limit: min(limit, tokens.count))
+        let children = nodes[Self.root].children.filter { $0.tenant == tenant }
+        let limit = min(limit, tokens.count)
+        extend(&best, below: Self.root, children, tokens: tokens, limit: limit)
         return best
     }
 
-    private func extend(_ best: inout Match, below node: Int, tokens: [TokenID], limit: Int) {
+    private func extend(
+        _ best: inout Match, below node: Int, _ children: [Child], tokens: [TokenID], limit: Int
+    ) {
         let start = nodes[node].end
         guard start < limit else { return }
         let next = tokens[start]
-        for child in nodes[node].children where child.first == next {
+        for child in children where child.first == next {
             let common = commonPrefix(
                 nodes[child.node].tokens, tokens, at: start, limit: limit)
             if start + common > best.length {
                 best = Match(length: start + common, node: child.node)
             }
             if common == nodes[child.node].tokens.count {
-                extend(&best, below: child.node, tokens: tokens, limit: limit)
+                extend(
+                    &best, below: child.node, nodes[child.node].children, tokens: tokens,
+                    limit: limit)
             }
             if best.length == limit { return }
         }
@@ -83,24 +89,31 @@ extension SequenceCache {
         return cells
     }
 
-    /// Whether another sequence holds all that this one holds, in shared or in other cells: then
-    /// it is worth nothing as a prefix.
+    /// Whether another sequence of its tenant holds all that this one holds, in shared or in other
+    /// cells: then it is worth nothing as a prefix.
     func isRedundant(_ sequence: SequenceID) -> Bool {
         let leaf = sequences[Int(sequence)].leaf
         guard leaf != Self.root else { return true }
         if nodes[leaf].sequences > 1 { return true }
-        return contains(nodes[leaf].tokens[...], below: nodes[leaf].parent, except: leaf)
+        let parent = nodes[leaf].parent
+        var siblings = nodes[parent].children
+        if parent == Self.root {
+            let tenant = sequences[Int(sequence)].tenant
+            siblings.removeAll { $0.tenant != tenant }
+        }
+        return contains(nodes[leaf].tokens[...], among: siblings, except: leaf)
     }
 
     private func contains(
-        _ tokens: ArraySlice<TokenID>, below node: Int, except leaf: Int
+        _ tokens: ArraySlice<TokenID>, among children: [Child], except leaf: Int
     ) -> Bool {
         guard let next = tokens.first else { return true }
-        for child in nodes[node].children where child.first == next && child.node != leaf {
+        for child in children where child.first == next && child.node != leaf {
             let run = nodes[child.node].tokens
             let count = min(run.count, tokens.count)
             guard tokens.prefix(count).elementsEqual(run.prefix(count)) else { continue }
-            if contains(tokens.dropFirst(count), below: child.node, except: leaf) { return true }
+            let rest = tokens.dropFirst(count)
+            if contains(rest, among: nodes[child.node].children, except: leaf) { return true }
         }
         return false
     }
@@ -146,6 +159,10 @@ extension SequenceCache {
         precondition(visited <= 2 * sequences.count + 1, "more runs than sequences can have")
         for sequence in sequences where sequence.leaf != Self.root {
             precondition(sequence.state != .free, "a free sequence holds tokens")
+            var top = sequence.leaf
+            while nodes[top].parent != Self.root { top = nodes[top].parent }
+            let tenant = nodes[Self.root].children.first { $0.node == top }?.tenant
+            precondition(tenant == sequence.tenant, "a sequence holds another tenant's tokens")
         }
     }
 }

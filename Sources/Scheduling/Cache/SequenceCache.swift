@@ -11,6 +11,10 @@ import InferenceTypes
 ///     root ── system prompt ──┬── question A ── answer A     sequence 3 (active)
 ///                             └── question B                 sequence 5 (idle)
 ///
+/// What one tenant's requests have computed is no other tenant's prefix, or else the time to the
+/// first token and the cached tokens would tell of others' prompts: the root's children are
+/// somebody's.
+///
 /// With at most 256 sequences there are at most 512 nodes, so walks are short; looking a prompt up
 /// costs one comparison per matched token.
 struct SequenceCache: Sendable {
@@ -27,6 +31,8 @@ struct SequenceCache: Sendable {
         var state = State.free
         /// The node that the content ends with; the root when empty.
         var leaf = 0
+        /// Whose what it holds is, or will be.
+        var tenant = ""
         /// Larger is more recent; meaningful while idle.
         var lastUsed: UInt64 = 0
     }
@@ -35,6 +41,8 @@ struct SequenceCache: Sendable {
         /// First token of the child's run: looked at without touching the child.
         var first: TokenID
         var node: Int
+        /// Whose all below is. Of the root's children; others are whose they are below.
+        var tenant = ""
     }
 
     struct Node: Sendable {
@@ -106,6 +114,14 @@ struct SequenceCache: Sendable {
         freeSequences -= 1
         sequences[index].state = .active
         return SequenceID(index)
+    }
+
+    /// What is added to an empty sequence from now on is that tenant's.
+    mutating func assign(_ sequence: SequenceID, to tenant: String) {
+        precondition(
+            length(sequence) == 0 || sequences[Int(sequence)].tenant == tenant,
+            "a sequence holds another tenant's tokens")
+        sequences[Int(sequence)].tenant = tenant
     }
 
     /// An idle sequence becomes active.
@@ -197,7 +213,8 @@ struct SequenceCache: Sendable {
             Node(
                 parent: leaf, start: nodes[leaf].end, tokens: Array(tokens),
                 residents: [sequence], sequences: 1, active: 1))
-        nodes[leaf].children.append(Child(first: first, node: node))
+        nodes[leaf].children.append(
+            Child(first: first, node: node, tenant: sequences[Int(sequence)].tenant))
         removeResident(sequence, of: leaf)
         sequences[Int(sequence)].leaf = node
     }
@@ -209,6 +226,7 @@ struct SequenceCache: Sendable {
         guard length > 0 else { return }
         let end = nodeEnding(at: length, of: from)
         sequences[Int(to)].leaf = end
+        sequences[Int(to)].tenant = sequences[Int(from)].tenant
         nodes[end].residents.append(to)
         var node = end
         while node != Self.root {

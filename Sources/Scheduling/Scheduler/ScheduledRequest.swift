@@ -38,6 +38,8 @@ struct ScheduledRequest: Sendable {
     /// How much of that output came with the request.
     let resumedCount: Int
     let prefixSalt: UInt64?
+    /// With whose requests it may share a prefix: `GenerationRequest.tenant`.
+    let tenantName: String
 
     /// Prompt and output.
     var tokens: [TokenID]

@@ -53,7 +53,8 @@ extension Scheduler {
         guard reusesPrefixes else { return ResidentPrefix(match: match) }
         // The last token is computed in any case: its logits are needed.
         let limit = self[index].tokens.count - 1
-        let best = cache.longestPrefix(of: self[index].tokens, limit: limit)
+        let best = cache.longestPrefix(
+            of: self[index].tokens, limit: limit, tenant: self[index].tenantName)
         if best.length >= configuration.prefixTokensMin { match = best }
         return ResidentPrefix(match: match, leader: leader(for: index, matched: match.length))
     }
@@ -65,6 +66,8 @@ extension Scheduler {
         var least = matched + configuration.sharedPrefillTokensMin
         guard self[index].tokens.count > least else { return nil }
         for other in slots where other >= 0 && other != index {
+            // Nobody waits for, or shares, what another tenant's prompt begins with.
+            guard self[other].tenantName == self[index].tenantName else { continue }
             guard self[other].tokens.count >= least, !self[other].isDecoding,
                 !self[other].isPaused, !self[other].isCancelled, self[other].leader == nil
             else { continue }
@@ -121,6 +124,7 @@ extension Scheduler {
         let isFirst = self[index].timing.admitted == nil
         let length = prefix.match.length
         let sequence = sequence(holding: prefix.match, of: self[index].tokens.count)
+        cache.assign(sequence, to: self[index].tenantName)
         slots[slot] = index
         tiers.gotSlot(self[index].tier)
         self[index].phase = .running

@@ -96,6 +96,7 @@ package struct Scheduler: Sendable {
             tenant: tenant, deadline: deadline, virtualArrival: min(now, due).nanoseconds,
             promptCount: request.prompt.count - request.resumedTokens,
             resumedCount: request.resumedTokens, prefixSalt: request.prefixSalt,
+            tenantName: request.tenant,
             tokens: request.prompt,
             timing: RequestTiming(submitted: now))
         nextSerial += 1
