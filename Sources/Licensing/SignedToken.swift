@@ -1,7 +1,8 @@
 internal import Foundation
 
 /// A payload signed with Ed25519, as a JWT in compact form (RFC 7519, RFC 7515 §3.1, RFC 8037
-/// §3.1): `EdDSA` and nothing else, so that no token can choose how it is looked at (RFC 8725 §3.1).
+/// §3.1): `EdDSA` and nothing else, so that no token can choose how it is looked at (RFC 8725
+/// §3.1).
 package enum SignedToken {
     /// Longest token that is looked at.
     package static let bytesLimit = 65_536

@@ -16,7 +16,7 @@ struct LicenseCommand: AsyncParsableCommand {
     struct KeyGen: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "keygen", abstract: "Make a key to sign licences with.",
-            discussion: "Prints the key to verify with, which --license-key-file of gateways wants.")
+            discussion: "Prints the key to verify with, which a gateway's --license-key-file has.")
         @Argument(help: "File for the private key; it must not exist.") var file: String
 
         func run() async throws {
