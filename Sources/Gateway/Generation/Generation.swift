@@ -1,6 +1,5 @@
 import Admission
 import EngineProtocol
-import Foundation
 import HTTPTransport
 import InferenceAPI
 import InferenceTypes
@@ -46,19 +45,19 @@ final class Generation: ConnectionWork {
     private var openChoices = 0
     private var fingerprint: UInt64?
     /// When the choices were submitted to the dispatcher.
-    private var submitted: Instant
-    private var firstToken: Instant?
-    private var lastToken: Instant?
+    private(set) var submitted: Instant
+    private(set) var firstToken: Instant?
+    private(set) var lastToken: Instant?
     /// When the first choice got a worker.
-    private var started: Instant?
+    private(set) var started: Instant?
     var finishReasons: [FinishReason] = []
-    private var workers: [UInt32] = []
-    private var retries = 0
-    private var resumes = 0
-    private var isReaderStalled = false
+    private(set) var workers: [UInt32] = []
+    private(set) var retries = 0
+    private(set) var resumes = 0
+    private(set) var isReaderStalled = false
     /// Nil where nobody traces.
-    private let trace: RequestTrace?
-    private var answerID: String?
+    let trace: RequestTrace?
+    private(set) var answerID: String?
     /// Where the caller stands with its limits, as the dispatcher said last.
     private(set) var standing = RateStanding.unlimited
     /// Until the first token.
@@ -508,81 +507,6 @@ final class Generation: ConnectionWork {
         countServiceLevel(end, usage)
     }
 
-    private func countServiceLevel(_ end: GenerationEnd, _ usage: Usage) {
-        var sample = ServiceLevels.Sample(end: .other, usage: usage)
-        switch end {
-        case .finished: sample.end = .finished
-        case .failed(let error):
-            if error.kind.isCallersLimit { sample.end = .limited }
-            if error.kind.isFleetState { sample.end = .shed }
-        case .abandoned: break
-        // It is counted when it runs.
-        case .accepted: return
-        }
-        if let firstToken, let lastToken {
-            sample.firstTokenNanoseconds = firstToken.nanoseconds(since: context.arrival)
-            sample.tokensNanoseconds = lastToken.nanoseconds(since: firstToken)
-        }
-        core.serviceLevels.add(
-            sample,
-            of: .init(
-                tenant: context.caller.principal.tenantID,
-                tier: request.map { tier(of: $0) } ?? .standard),
-            against: limits.serviceLevels)
-    }
-
-    private func outcome(
-        _ end: GenerationEnd, _ record: AccessRecord, _ usage: Usage
-    ) -> RequestTrace.Outcome {
-        let request = request
-        var outcome = RequestTrace.Outcome(
-            operation: request?.rawPrompts.isEmpty ?? true ? "chat" : "text_completion",
-            record: record, authority: context.authority)
-        outcome.request = request
-        outcome.requestedModel = request?.model
-        outcome.answerID = answerID
-        outcome.reasoningTokens = usage.reasoningTokens
-        outcome.firstToken = firstToken
-        if case .failed(let error) = end { outcome.isServerFault = error.kind.isServerFault }
-        return outcome
-    }
-
-    private func accessRecord(
-        _ end: GenerationEnd, _ usage: Usage, nanoseconds: Int64
-    ) -> AccessRecord {
-        func milliseconds(_ instant: Instant?, since start: Instant) -> Double? {
-            instant.map { Double($0.nanoseconds(since: start)) / 1e6 }
-        }
-        let request = request
-        var record = AccessRecord(
-            time: Date().timeIntervalSince1970 - Double(nanoseconds) / 1e9,
-            requestID: context.requestID,
-            totalMilliseconds: Double(nanoseconds) / 1e6, status: 200)
-        record.traceID = trace?.context.traceID.text
-        record.note(context.caller.principal)
-        record.tierAsked = request?.serviceTier?.name
-        record.tier = request.map { tier(of: $0).name }
-        record.model = (prepared?.pool ?? forwarded?.chat.pool)?.model.name
-        record.isStream = request?.isStreaming ?? false
-        record.choices = request?.totalChoices ?? 0
-        record.promptTokens = usage.promptTokens
-        record.cachedTokens = usage.cachedTokens
-        record.completionTokens = usage.completionTokens
-        record.queueMilliseconds = milliseconds(started, since: submitted)
-        record.firstTokenMilliseconds = milliseconds(firstToken, since: context.arrival)
-        if let firstToken, usage.completionTokens > 1 {
-            record.perTokenMilliseconds = milliseconds(lastToken, since: firstToken).map {
-                $0 / Double(usage.completionTokens - 1)
-            }
-        }
-        record.finishReasons = finishReasons.map(\.accessLogName)
-        record.finish(end)
-        if isReaderStalled { record.error = "reader_stalled" }
-        record.workers = workers
-        (record.retries, record.resumes) = (retries, resumes)
-        return record
-    }
-
     var request: ChatRequest? { prepared?.request ?? forwarded?.chat.request }
 
     /// So far, of all choices. Asked for with each piece of a streamed answer.
@@ -600,19 +524,5 @@ final class Generation: ConnectionWork {
         }
         total.costTicks = meter?.cost(of: total) ?? 0
         return total
-    }
-}
-
-extension FinishReason {
-    /// As clients are told, but for what no client hears of.
-    var accessLogName: String {
-        switch self {
-        case .endOfSequence, .stopToken, .stopString: "stop"
-        case .toolCalls: "tool_calls"
-        case .maxTokens, .contextFull: "length"
-        case .timeLimit: "time_limit"
-        case .budget: "budget"
-        case .cancelled: "cancelled"
-        }
     }
 }

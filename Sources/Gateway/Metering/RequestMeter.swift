@@ -107,7 +107,7 @@ extension GenerationContext {
     var account: UsageAccount {
         let principal = caller.principal
         return UsageAccount(
-            tenant: principal.billedTenant, application: principal.application,
+            tenant: principal.tenantID, application: principal.application,
             keyID: principal.keyID)
     }
 }

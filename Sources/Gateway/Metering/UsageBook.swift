@@ -196,8 +196,10 @@ struct UsageBook {
         let usage = stray.begin.usage
         var entry = UsageEntry(
             usageID: usage.id, requestID: stray.begin.billedRequestID,
-            timeMilliseconds: timeMilliseconds, tenant: stray.begin.tenant, keyID: usage.keyID,
-            model: stray.begin.model, tier: stray.begin.tier.name)
+            timeMilliseconds: timeMilliseconds,
+            // Workers are not told the built-in one's name.
+            tenant: stray.begin.tenant.isEmpty ? Owner.builtInTenant : stray.begin.tenant,
+            keyID: usage.keyID, model: stray.begin.model, tier: stray.begin.tier.name)
         entry.application = usage.application
         let choices = (stray.positions.keys.max() ?? -1) + 1
         entry.positions = (0..<choices).map { stray.positions[$0] ?? 0 }
