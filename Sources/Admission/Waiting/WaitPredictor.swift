@@ -39,6 +39,7 @@ package struct WaitPredictor: Sendable {
     package static let retryAfterLimitNanoseconds: Int64 = 120_000_000_000
 
     private var work = 0.0
+    private var tickets = 0.0
     private var time = 0.0
     private var handOuts = 0
     /// Since when the time of the present hand-out counts; nil while nobody waits.
@@ -68,6 +69,7 @@ package struct WaitPredictor: Sendable {
         let passed = Double(max(0, now.nanoseconds(since: since)))
         let kept = max(0, 1 - passed / Self.memoryNanoseconds)
         work = work * kept + Double(nanoseconds)
+        tickets = tickets * kept + 1
         time = time * kept + passed
         handOuts += 1
         waitingSince = now
@@ -86,6 +88,12 @@ package struct WaitPredictor: Sendable {
     package var isMeasured: Bool { isRateMeasured && all.count >= Self.outcomesMin }
 
     // MARK: Predictions
+
+    /// How long so many tickets take, whatever their work: known where costs are not, as while
+    /// it is being learned how fast workers are. Nil before anything is.
+    package func nanoseconds(tickets count: Int) -> Double? {
+        isRateMeasured ? Double(count) * time / tickets : nil
+    }
 
     /// Of a ticket that has so much engine time ahead of it, its own included.
     package func predict(aheadNanoseconds: Double, workers: Int) -> WaitPrediction {

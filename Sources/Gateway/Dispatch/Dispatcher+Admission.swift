@@ -36,8 +36,13 @@ extension Dispatcher {
             return AdmissionQueue.Work(
                 ticket, nanoseconds: tickets[ticket]?.predictedCost ?? 1)
         }
-        let wait = predictWait(submission, work)
-        if let wait, let refusal = refusal(of: submission, waiting: wait, now: now) {
+        let place = predictedPlace(submission, work)
+        let wait = place.map {
+            predictor.predict(aheadNanoseconds: $0.aheadNanoseconds, workers: takingWorkers)
+        }
+        if let place, let wait,
+            let refusal = refusal(of: submission, at: place, waiting: wait, now: now)
+        {
             return refusal
         }
         // Newcomers leave the places that were promised to others.
@@ -58,15 +63,13 @@ extension Dispatcher {
     // MARK: Waits
 
     /// Nil for who gets a worker at once, and for batch work, which waits as long as it takes.
-    private func predictWait(
+    private func predictedPlace(
         _ submission: Submission, _ work: [AdmissionQueue.Work]
-    ) -> WaitPrediction? {
+    ) -> AdmissionQueue.Place? {
         guard submission.tier != .batch, !fleet.hasRoom || queuedBeforeBatch > 0,
             let first = work.first
         else { return nil }
-        let place = queue.place(first, of: submission.terms.claim, tier: submission.tier)
-        return predictor.predict(
-            aheadNanoseconds: place.aheadNanoseconds, workers: takingWorkers)
+        return queue.place(first, of: submission.terms.claim, tier: submission.tier)
     }
 
     private var queuedBeforeBatch: Int {
@@ -74,8 +77,10 @@ extension Dispatcher {
     }
 
     /// A request that would probably get its first token too late is refused when it comes.
+    /// Judged by its work and by the number of tickets ahead: either may be wrong, hardly both.
     private func refusal(
-        of submission: Submission, waiting wait: WaitPrediction, now: Instant
+        of submission: Submission, at place: AdmissionQueue.Place, waiting wait: WaitPrediction,
+        now: Instant
     ) -> Refusal? {
         guard predictor.isMeasured, takingWorkers > 0 else { return nil }
         var most = queue.configuration.waitLimitNanoseconds
@@ -86,7 +91,9 @@ extension Dispatcher {
                 Double(submission.request(0).promptTokens) * rates.pool.prefillSecondsPerToken
             most = min(most, left - Int64(prefill * 1e9))
         }
-        guard wait.medianNanoseconds > most else { return nil }
+        guard wait.medianNanoseconds > most,
+            predictor.nanoseconds(tickets: place.position + 1) ?? 0 > Double(most)
+        else { return nil }
         return .wouldWaitTooLong(
             predictedNanoseconds: wait.medianNanoseconds,
             excessNanoseconds: wait.medianNanoseconds - most)
@@ -189,17 +196,35 @@ extension Dispatcher {
             contextTokens: request.promptTokens + request.outputTokens)
     }
 
-    /// A prompt has a worker to itself; a step of an answer is shared by all that fill the batch.
+    /// In a unit that stays the same while it is learned how fast the workers are: such a request
+    /// always costs what it does at the default rates. Else the costs of those who came before and
+    /// after would not compare.
+    private static let reference = PlacementRequest(promptTokens: 256, outputTokens: 128)
+
     private func cost(promptTokens: Double, outputTokens: Int, contextTokens: Int) -> Int64 {
-        let rates = rates.pool
+        let seconds = seconds(
+            rates.pool, promptTokens: promptTokens, outputTokens: outputTokens,
+            contextTokens: contextTokens)
+        func ofReference(_ rates: WorkerRates) -> Double {
+            let (prompt, output) = (Self.reference.promptTokens, Self.reference.outputTokens)
+            return self.seconds(
+                rates, promptTokens: Double(prompt), outputTokens: output,
+                contextTokens: prompt + output)
+        }
+        let unit = ofReference(WorkerRates()) / max(ofReference(rates.pool), 1e-9)
+        return max(1, Int64(min(seconds * unit * 1e9, 1e15)))
+    }
+
+    /// A prompt has a worker to itself; a step of an answer is shared by all that fill the batch.
+    private func seconds(
+        _ rates: WorkerRates, promptTokens: Double, outputTokens: Int, contextTokens: Int
+    ) -> Double {
         let sequences = max(1, fleet.readySlots / max(1, takingWorkers))
         let step = rates.stepSeconds(
             WorkerLoad(
                 sequences: sequences, prefillTokens: 0, contextTokens: sequences * contextTokens))
-        let seconds =
-            promptTokens * rates.prefillSecondsPerToken
+        return promptTokens * rates.prefillSecondsPerToken
             + Double(outputTokens) * step / Double(sequences)
-        return max(1, Int64(min(seconds * 1e9, 1e15)))
     }
 
     /// The choice has ended: its tenant is charged for what it took, and gets back what was
@@ -211,7 +236,10 @@ extension Dispatcher {
         if summary.generatedTokens == 0 {
             used = cost(promptTokens: Double(prompt), outputTokens: 0, contextTokens: prompt)
             if let run = entry.run, run.first == nil {
-                used = min(used, max(1, now.nanoseconds(since: run.placed)))
+                // So much of the prompt as there was time for.
+                let needed = Double(prompt) * rates.pool.prefillSecondsPerToken
+                let part = Self.seconds(from: run.placed, to: now) / max(needed, 1e-9)
+                used = max(1, Int64(Double(used) * min(1, part)))
             }
         } else {
             let cached = Double(min(summary.cachedTokens, prompt))
