@@ -82,15 +82,14 @@ extension Dispatcher {
         of submission: Submission, at place: AdmissionQueue.Place, waiting wait: WaitPrediction,
         now: Instant
     ) -> Refusal? {
-        guard predictor.isMeasured, takingWorkers > 0 else { return nil }
-        var most = queue.configuration.waitLimitNanoseconds
-        if let deadline = submission.deadline {
-            let left = deadline.nanoseconds(since: now)
-            guard left > 0 else { return nil }
-            let prefill =
-                Double(submission.request(0).promptTokens) * rates.pool.prefillSecondsPerToken
-            most = min(most, left - Int64(prefill * 1e9))
+        guard predictor.isMeasured, takingWorkers > 0, let deadline = submission.deadline else {
+            return nil
         }
+        let left = deadline.nanoseconds(since: now)
+        guard left > 0 else { return nil }
+        let prefill =
+            Double(submission.request(0).promptTokens) * rates.pool.prefillSecondsPerToken
+        let most = left - Int64(prefill * 1e9)
         guard wait.medianNanoseconds > most,
             predictor.nanoseconds(tickets: place.position + 1) ?? 0 > Double(most)
         else { return nil }
