@@ -1,3 +1,4 @@
+import Admission
 import Foundation
 import HTTPTransport
 import InferenceAPI
@@ -15,6 +16,8 @@ final class EmbeddingsExchange: HTTPServerStreamReceiver, ConnectionWork {
     private let limits: ChatLimits
     private let trace: RequestTrace?
     private var body = ByteBuffer()
+    /// Where the caller stands with its limits.
+    private var standing = RateStanding.unlimited
     private var isOver = false
     private var isPreparing = false
     private var prepared: PreparedEmbeddings?
@@ -100,7 +103,7 @@ final class EmbeddingsExchange: HTTPServerStreamReceiver, ConnectionWork {
         connectionLoop.submit(
             [work],
             Submission(
-                requestID: context.requestID, tickets: [work.ticket], tier: .standard,
+                requestID: context.requestID, tickets: [work.ticket], tier: grantedTier,
                 deadline: [context.firstTokenDeadline, context.deadline].compactMap(\.self).min(),
                 arrival: context.arrival,
                 requests: [PlacementRequest(promptTokens: prepared.promptTokens)],
@@ -125,6 +128,10 @@ final class EmbeddingsExchange: HTTPServerStreamReceiver, ConnectionWork {
     }
 
     // MARK: What the work reports
+
+    func stands(_ standing: RateStanding) {
+        self.standing = standing
+    }
 
     var traceContext: TraceContext? { trace?.context(ofChoice: 0) }
 
@@ -181,9 +188,11 @@ final class EmbeddingsExchange: HTTPServerStreamReceiver, ConnectionWork {
         switch end {
         case .finished:
             Answer.send(
-                answer, type: Answer.json, requestID: context.requestID, for: head, to: stream)
+                answer, type: Answer.json, requestID: context.requestID, fields: standing.fields,
+                for: head, to: stream)
         case .failed(let error):
-            Answer.send(error, requestID: context.requestID, to: stream)
+            Answer.send(
+                error, requestID: context.requestID, fields: standing.fields, to: stream)
         case .abandoned, .accepted: break
         }
         note(end)

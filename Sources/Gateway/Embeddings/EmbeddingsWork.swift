@@ -66,6 +66,10 @@ final class EmbeddingsWork: TicketHolder {
         end()?.failed(APIError(refusal, retryAfterMilliseconds: retryAfterMilliseconds))
     }
 
+    func stands(_ standing: RateStanding) {
+        exchange?.stands(standing)
+    }
+
     func leased(positions: Int) {}
 
     func unaffordable() {

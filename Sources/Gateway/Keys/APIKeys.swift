@@ -8,7 +8,7 @@ import NIOCore
 /// One key a line, optionally followed by white space and a name for logs; empty lines and lines
 /// that begin with `#` are skipped. Keys themselves never appear in a log or an error.
 package struct APIKeys: Sendable {
-    /// Most keys in a file: each request is compared with all of them.
+    /// Most keys in a file: a token of the admin port's is compared with all of them.
     package static let countLimit = 1_024
     /// Shortest key accepted, in bytes.
     package static let lengthMinimumBytes = 8

@@ -7,7 +7,6 @@ struct JournalReader {
     /// What was read of one journal.
     struct Reading {
         var endpoint: String
-        var isNew = false
         var records: [JournalRecord] = []
         /// Nobody writes it any more, and it was read whole.
         var isOver = false
@@ -31,6 +30,8 @@ struct JournalReader {
 
     /// There are journals that somebody else's workers write.
     private(set) var hasLocked = false
+    /// Why a file could not be read the last time; nil when all could.
+    private(set) var trouble: String?
     private let directory: String
     /// Where files go that were read and recorded.
     private var settledDirectory: String { "\(directory)/settled" }
@@ -59,13 +60,15 @@ struct JournalReader {
         let files = list()
         let byJournal = Dictionary(grouping: files, by: \.journal)
         adopt(byJournal)
+        trouble = nil
         var readings: [Reading] = []
         for endpoint in journals.keys.sorted() {
             guard var journal = journals[endpoint] else { continue }
             var reading = Reading(endpoint: endpoint)
-            read(&journal, byJournal[journal.name] ?? [], into: &reading.records)
-            reading.isOver = journal.isClosed
-            if journal.isClosed {
+            // What cannot be read now is tried again: nothing of it is put away before.
+            let isWhole = read(&journal, byJournal[journal.name] ?? [], into: &reading.records)
+            reading.isOver = journal.isClosed && isWhole
+            if reading.isOver {
                 journals[endpoint] = nil
                 done.append(journal.name)
             } else {
@@ -125,27 +128,35 @@ struct JournalReader {
         return flock(file.fileDescriptor, LOCK_EX | LOCK_NB) == 0
     }
 
+    /// False when a file cannot be read: those behind it wait for it.
     private mutating func read(
         _ journal: inout Journal, _ files: [File], into records: inout [JournalRecord]
-    ) {
+    ) -> Bool {
         for (index, file) in files.enumerated() where file.number >= journal.number {
             if file.number > journal.number {
                 journal.number = file.number
                 journal.offset = 0
                 journal.decoder = JournalDecoder()
             }
-            guard let handle = FileHandle(forReadingAtPath: "\(directory)/\(file.name)") else {
-                continue
-            }
-            if (try? handle.seek(toOffset: journal.offset)) != nil,
-                let bytes = try? handle.readToEnd()
-            {
+            do {
+                let url = URL(fileURLWithPath: "\(directory)/\(file.name)")
+                let handle = try FileHandle(forReadingFrom: url)
+                try handle.seek(toOffset: journal.offset)
+                // Nil at its end.
+                let bytes = try handle.readToEnd() ?? Data()
                 journal.offset += UInt64(bytes.count)
                 records += journal.decoder.append(bytes)
+            } catch CocoaError.fileReadNoSuchFile, CocoaError.fileNoSuchFile {
+                // Another gateway has read it and put it away.
+                continue
+            } catch {
+                trouble = "\(file.name): \(error.localizedDescription)"
+                return false
             }
             // A file is complete once there is a further one.
             if index < files.count - 1 { doneFiles.append(file.name) }
         }
+        return true
     }
 
     /// In order of name and number.

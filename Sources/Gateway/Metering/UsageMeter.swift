@@ -25,6 +25,8 @@ final class UsageMeter: Sendable {
         var unwritten: [UsageBook.Due] = []
         var lastPurge = Instant.zero
         var hasFailed = false
+        /// Of a journal, as it was told last.
+        var trouble: String?
     }
 
     /// How long a start waits for others' workers to end; those of another gateway that shares the
@@ -156,6 +158,10 @@ final class UsageMeter: Sendable {
             }
             // Before the messages: what journals have of a request was preceded by its `began`.
             let readings = state.reader.read()
+            if let trouble = state.reader.trouble, trouble != state.trouble {
+                logger.error("a journal cannot be read", metadata: ["reason": "\(trouble)"])
+            }
+            state.trouble = state.reader.trouble
             let told = messages.withLock { messages in
                 defer { messages.removeAll(keepingCapacity: true) }
                 return messages

@@ -168,12 +168,12 @@ final class UpstreamChoice: TicketHolder, UpstreamCallReceiver {
     /// For a face of other words than the upstream's.
     private func translate(_ answer: ForwardedAnswer, for generation: Generation) {
         guard hasOutput || answer.hasOutput else { return }
-        do throws(JSONError) {
+        do throws(TranslatedAnswer.Failure) {
             let pieces = try translation?.take(answer) ?? []
             noteOutput(answer, generation)
             generation.translated(pieces)
         } catch {
-            return failed(.failed("the upstream's answer is malformed"))
+            return failed(.failed("the upstream's answer is \(error)"))
         }
         guard isStreaming, failover.state == .running else { return }
         if !generation.isWritable { wasPaused = true }

@@ -3,7 +3,7 @@ import NIOCore
 /// The fuzzing harness of what reads an upstream's answers. Traps on a finding.
 ///
 /// Checks, on any bytes: how they are cut changes no event, and what is read as a chunk is written
-/// as JSON that reads back the same, on one line.
+/// as JSON that reads back the same, on one line, and is translated or refused.
 package func fuzzUpstream(_ bytes: [UInt8]) {
     let whole = fuzzEvents([bytes])
     let middle = bytes.count / 2
@@ -44,6 +44,8 @@ private func fuzzEvents(_ pieces: [[UInt8]]) -> FuzzEvents {
 private func fuzzChunk(_ event: ServerSentEvent) {
     let head = ForwardedHead(id: "i", model: "m", systemFingerprint: nil)
     guard let chunk = try? ForwardedAnswer(event.data) else { return }
+    var translation = TranslatedAnswer(choiceCount: 2, wantsLogprobs: true)
+    _ = try? translation.take(chunk)
     var first = ByteBuffer()
     chunk.write(head, includesUsage: true, joinsLines: event.isMultiLine, into: &first)
     guard let again = try? ForwardedAnswer(Array(first.readableBytesView)) else {

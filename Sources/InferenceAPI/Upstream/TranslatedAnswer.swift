@@ -14,7 +14,20 @@ package struct TranslatedAnswer: Sendable {
         package var piece: AnswerPiece
     }
 
+    /// Why an answer cannot be translated.
+    package enum Failure: Error, Hashable {
+        /// Parts have other types than OpenAI's.
+        case malformed
+        /// Calls longer than `callBytesLimit`.
+        case tooLong
+    }
+
+    /// Names and arguments of all calls that have not ended; more is a failure of the upstream's.
+    package static let callBytesLimit = 1 << 20
+
     private let wantsLogprobs: Bool
+    /// Of `calls`.
+    private var callBytes = 0
     /// By choice, then by the upstream's index.
     private var calls: [[Int: Call]]
 
@@ -24,10 +37,12 @@ package struct TranslatedAnswer: Sendable {
     }
 
     /// The pieces of a completion or chunk that was read before; calls of a choice come when it
-    /// ends. Throws where parts have other types than OpenAI's.
-    package mutating func take(_ answer: ForwardedAnswer) throws(JSONError) -> [Piece] {
+    /// ends.
+    package mutating func take(_ answer: ForwardedAnswer) throws(Failure) -> [Piece] {
+        let deltas: [ForwardedDelta]
+        do { deltas = try answer.deltas() } catch { throw .malformed }
         var pieces: [Piece] = []
-        for delta in try answer.deltas() where calls.indices.contains(delta.choice) {
+        for delta in deltas where calls.indices.contains(delta.choice) {
             if !delta.reasoning.isEmpty {
                 pieces.append(Piece(choice: delta.choice, piece: .reasoning(delta.reasoning)))
             }
@@ -41,6 +56,9 @@ package struct TranslatedAnswer: Sendable {
                 if let id = part.id { call.id = id }
                 if let name = part.name { call.name += name }
                 call.arguments += part.arguments
+                // Each part counts for something, so that their number is bounded too.
+                callBytes += 64 + (part.name?.utf8.count ?? 0) + part.arguments.utf8.count
+                guard callBytes <= Self.callBytesLimit else { throw .tooLong }
                 calls[delta.choice][part.index] = call
             }
             guard delta.isLast else { continue }
@@ -55,6 +73,7 @@ package struct TranslatedAnswer: Sendable {
                                 arguments: call.arguments.isEmpty ? "{}" : call.arguments))))
             }
             calls[delta.choice] = [:]
+            if calls.allSatisfy(\.isEmpty) { callBytes = 0 }
         }
         return pieces
     }

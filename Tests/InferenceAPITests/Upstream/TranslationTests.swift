@@ -74,7 +74,22 @@ import Testing
     }
 
     @Test func otherTypesAreNoAnswer() {
-        #expect(throws: JSONError.self) { try pieces(#"{"index":0,"delta":{"content":[1]}}"#) }
+        #expect(throws: TranslatedAnswer.Failure.malformed) {
+            try pieces(#"{"index":0,"delta":{"content":[1]}}"#)
+        }
+    }
+
+    @Test func callsWithoutEndAreNoAnswer() throws {
+        var translation = TranslatedAnswer(choiceCount: 1, wantsLogprobs: false)
+        let arguments = String(repeating: "a", count: 65_536)
+        let chunk = try ForwardedAnswer(
+            Array(
+                (#"{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":"#
+                    + #"{"arguments":"\#(arguments)"}}]}}]}"#).utf8))
+        for _ in 0..<15 { #expect(try translation.take(chunk).isEmpty) }
+        #expect(throws: TranslatedAnswer.Failure.tooLong) {
+            for _ in 0..<2 { _ = try translation.take(chunk) }
+        }
     }
 
     @Test func aRequestIsWrittenInChatCompletionsWords() throws {
