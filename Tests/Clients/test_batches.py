@@ -153,6 +153,8 @@ def test_nobody_waits_for_batch_work(launch):
     batch_id = create(server)["batch_id"]
     add(server, batch_id, [item(str(index), max_tokens=3_000) for index in range(50)])
     wait_in_flight(server, 2)
+    # Both have tokens, so that what leaves its slot first has some to go on behind.
+    wait_metric(server, "switchyard_inter_token_latency_seconds_count", 20)
     for index in range(8):
         answer = httpx.post(f"{server.url}/v1/chat/completions", timeout=60,
                             json=body(f"Now {index}.", max_tokens=5))
@@ -161,15 +163,20 @@ def test_nobody_waits_for_batch_work(launch):
     state = ask(server, "GET", f"/v1/batches/{batch_id}")["state"]
     assert state["num_pending"] == 50, state
     wait_in_flight(server, 2)
-    # What left its slot went on behind its last token, or began anew where it had none yet.
-    left = [metric(server, f"switchyard_{name}_total") for name in ("resumes", "retries")]
-    assert sum(left) > 0, left
+    assert metric(server, "switchyard_resumes_total") > 0
     ask(server, "POST", f"/v1/batches/{batch_id}:cancel")
 
 
 def wait_in_flight(server, count=1, limit=30):
     end = time.monotonic() + limit
     while server.health()["requests"]["in_flight"] < count:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def wait_metric(server, name, least, limit=30):
+    end = time.monotonic() + limit
+    while metric(server, name) < least:
         assert time.monotonic() < end
         time.sleep(0.01)
 
