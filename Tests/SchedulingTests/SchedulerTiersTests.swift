@@ -180,6 +180,20 @@ import Testing
         }
     }
 
+    @Test func aLongBatchPromptGoesOnBesideAStreamThatLeavesItLittle() throws {
+        var harness = try Harness(properties: Harness.properties(cells: 20_000))
+        let better = try harness.submit(prompt(1, 20), maxTokens: 8_000, tier: .priority)
+        for _ in 0..<20 { harness.step() }
+        let batch = try harness.submit(prompt(2, 1_000), maxTokens: 5, tier: .batch)
+        let start = (time: harness.now, steps: harness.durations.count)
+        while harness.output[batch]!.isEmpty, harness.reasons[better] == nil { harness.step() }
+        let seconds = Double(harness.now.nanoseconds(since: start.time)) / 1e9
+        print("1,000 batch tokens beside one stream: \(seconds) s")
+        // Alone it takes 3 s, a ninth of the time is its, and each chunk reads what precedes it.
+        #expect(!harness.output[batch]!.isEmpty && seconds < 60)
+        #expect(harness.durations[start.steps...].max()! < 50_000_000)
+    }
+
     @Test func aPausedSequenceKeepsItsCacheAndLosesNoToken() throws {
         var configuration = SchedulerConfiguration()
         configuration.slots = 2

@@ -62,7 +62,10 @@ extension Scheduler {
                 best = tier
                 step.prefillNanoseconds = promisedNanoseconds(best: tier, profile)
             }
-            let limit = limit(of: tier, best: best, step, candidates)
+            var limit = limit(of: tier, best: best, step, candidates)
+            if let first = prefilling.first, !limit.isBest {
+                saveForChunk(of: first.index, &limit, step, profile)
+            }
             var decodeLimit = limit
             if !prefilling.isEmpty, !limit.isBest {
                 // Neither its decodes nor its prompts shall wait for the other.
@@ -119,6 +122,25 @@ extension Scheduler {
             limit.nanoseconds = max(limit.nanoseconds, share * step.nanoseconds)
         }
         return limit
+    }
+
+    /// Where a tier's limit has no room for a chunk that is worth the reading of what precedes it,
+    /// the tier spends nothing beyond the limit on single entries. It saves until it can pay for a
+    /// step that is filled up to the target.
+    private func saveForChunk(
+        of index: Int, _ limit: inout TierLimit, _ step: TieredStep, _ profile: AffineStepProfile
+    ) {
+        let reading = profile.perCacheToken * Double(self[index].computed)
+        let worthwhile = 2 * reading + profile.perPrefillToken
+        guard limit.nanoseconds - step.nanoseconds < worthwhile else { return }
+        let target = configuration.targetFraction * Double(configuration.itlTargetNanoseconds)
+        let room = min(target - step.nanoseconds, step.prefillNanoseconds)
+        guard room >= worthwhile else { return }
+        if limit.credit >= room {
+            limit.nanoseconds = step.nanoseconds + room
+        } else {
+            limit.credit = 0
+        }
     }
 
     private static var fractionMin: Double { 0.1 }
