@@ -50,8 +50,8 @@ package struct WorkerConfiguration: Hashable, Sendable {
     /// Batches of step output on their way to one loop before the engine waits: more than one, so
     /// that the loop works while the engine does; few, because every batch is memory and delay.
     package var outputBatchesMax = 4
-    /// Unsent bytes of a call above which its sequences are paused.
-    package var outputHighWatermarkBytes = 16 << 10
+    /// Unsent bytes of a call above which its sequences are paused: about 200 tokens.
+    package var outputHighWatermarkBytes = 4 << 10
     /// How long running requests may go on after a drain began, in seconds.
     package var drainSeconds = 30.0
     /// An engine whose step takes longer than this, and than 20 times what was expected of the

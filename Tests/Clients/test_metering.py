@@ -148,6 +148,41 @@ def test_a_stream_and_a_grpc_call_say_that_their_budget_ended_them(state, tmp_pa
     assert [row["ticks"] for row in ledger(state).values() if row["ticks"] == 150]
 
 
+@pytest.mark.parametrize("is_streamed", [False, True])
+def test_every_face_says_that_a_budget_ended_it(state, tmp_path, is_streamed):
+    turns = [{"role": "user", "content": "Hello."}]
+    faces = {
+        "/v1/responses": (dict(input="Hello.", store=False),
+                          lambda one: one["incomplete_details"]["reason"], "max_output_tokens"),
+        "/v1/messages": (dict(messages=turns, max_tokens=500),
+                         lambda one: one["stop_reason"], "max_tokens"),
+        "/v1/completions": (dict(prompt="Hello.", max_tokens=500),
+                            lambda one: one["choices"][0]["finish_reason"], "length"),
+        "/v1/complete": (dict(prompt="\n\nHuman: Hello.\n\nAssistant:", max_tokens_to_sample=500),
+                         lambda one: one["stop_reason"], "max_tokens")}
+    keys = tmp_path / "keys"
+    keys.write_text("".join(f"secret-key-{number} k{number}\n" for number in range(len(faces))))
+    budgets = [word for number in range(len(faces)) for word in ("--budget", f"k{number}=60")]
+    server = Server(*SIMULATED, "--api-key-file", str(keys), *budgets, data_directory=state
+                    ).wait_ready()
+    for number, (path, (request, reason, wanted)) in enumerate(faces.items()):
+        answer = httpx.post(
+            server.url + path, timeout=60, headers={"authorization": f"Bearer secret-key-{number}"},
+            json={"model": "metered", "stream": is_streamed, **request})
+        assert answer.status_code == 200, answer.text
+        if is_streamed:
+            told = [json.loads(line[6:]) for line in answer.text.splitlines()
+                    if line.startswith("data: {") and '"switchyard"' in line]
+            assert len(told) == 1, path
+            last = told[0].get("response") or told[0].get("delta") or told[0]
+        else:
+            last = answer.json()
+        assert last["switchyard"] == {"finish_detail": "budget"}
+        assert reason(last) == wanted, path
+    assert server.terminate() == 0
+    assert not difference(state)
+
+
 def test_embeddings_are_billed(state):
     server = Server(*SIMULATED, "--embeddings", "--price", "*=3/1/1", data_directory=state
                     ).wait_ready()

@@ -32,6 +32,21 @@ def test_stalled_streams_wait_and_lose_nothing(launch):
     server.wait_idle()
 
 
+def test_more_stalled_streams_than_slots_keep_nobody_out(launch):
+    server = launch(*SIMULATED, "--slots", "2", "--context", "40000",
+                    "--stalled-reader-seconds", "300").wait_ready()
+    [whole] = one_read(server)
+    with stalled.Stalled(server, [stalled.body(TOKENS)] * 9) as connection:
+        # Each gets a slot in its turn although none reads on.
+        connection.wait_full()
+        readers = stalled.Readers(server, 1, 100, 1)
+        assert len(readers.gaps) >= 99
+        assert server.health()["requests"]["in_flight"] == 9
+        connection.read_all()
+        assert connection.texts() == [whole] * 9
+    server.wait_idle()
+
+
 def one_read(server):
     with stalled.Stalled(server, [stalled.body(TOKENS)]) as connection:
         connection.read_all()

@@ -58,6 +58,27 @@ private func fleet(_ slots: [Int], ahead: Int = 0) -> Fleet {
         #expect(fleet.place(ticket(4), by: .leastLoad) == worker(0))
     }
 
+    @Test func aSlowReadersTicketTakesNobodysPlace() {
+        var fleet = fleet([1])
+        _ = fleet.place(ticket(0), by: .leastLoad)
+        fleet.setParked(ticket(7), true)
+        #expect(!fleet.hasRoom)
+        fleet.setParked(ticket(0), true)
+        fleet.setParked(ticket(0), true)
+        #expect(fleet.place(ticket(1), by: .leastLoad) == worker(0))
+        #expect(fleet.worker(worker(0))?.inFlight == 2)
+        #expect(fleet.worker(worker(0))?.ownLoad.sequences == 2)
+        // It reads again: one more than the worker would be given.
+        fleet.setParked(ticket(0), false)
+        fleet.checkInvariants()
+        _ = fleet.release(ticket(1))
+        #expect(!fleet.hasRoom)
+        fleet.setParked(ticket(0), true)
+        _ = fleet.release(ticket(0))
+        #expect(fleet.hasRoom && fleet.worker(worker(0))?.inFlight == 0)
+        fleet.checkInvariants()
+    }
+
     @Test func howManyMayWaitCanChange() {
         var fleet = fleet([1], ahead: 0)
         _ = fleet.place(ticket(0), by: .leastLoad)

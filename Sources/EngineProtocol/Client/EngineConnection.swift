@@ -10,9 +10,10 @@ package struct EngineConnectionConfiguration: Sendable, Equatable {
     /// Deadline of the calls that only ask (health, information, loads, abort), in nanoseconds.
     package var controlTimeoutNanoseconds: Int64
 
-    /// Bytes of tokens that a worker may send ahead of a reader who does not consume: about 800
-    /// tokens. Each becomes some ten times larger on its way to the client.
-    package static let streamWindowBytes = 16 << 10
+    /// Bytes of tokens that a worker may send ahead of a reader who does not consume: about 200
+    /// tokens. Each becomes some ten times larger on its way to the client, where as many wait as
+    /// its stream's output holds: no more are computed that perhaps nobody will read.
+    package static let streamWindowBytes = 4 << 10
 
     /// The transport's defaults, with `streamWindowBytes` for each call.
     package static var defaultTransport: HTTP2ClientConfiguration {

@@ -7,7 +7,7 @@ extension Dispatcher {
     func reported(_ report: WorkerReport, of id: WorkerID) {
         guard workers[id] != nil, let worker = fleet.worker(id), worker.isReady else { return }
         if let load = report.load {
-            let other = workers[id]?.otherLoad.take(reported: load, own: worker.load) ?? .none
+            let other = workers[id]?.otherLoad.take(reported: load, own: worker.ownLoad) ?? .none
             fleet.setOtherLoad(id, other)
         }
         if report.forgetsCache { fleet.clearPrefixes(of: id) }

@@ -194,6 +194,13 @@ final class Dispatcher {
         settle()
     }
 
+    /// The ticket's client does not read, or reads again: meanwhile its worker has room for others.
+    func setParked(_ ticket: TicketID, _ isParked: Bool) {
+        fleet.setParked(ticket, isParked)
+        if fleet.hasRoom, !queue.isEmpty { place(now: clock()) }
+        settle()
+    }
+
     /// The ticket leaves its worker, if it has one: it goes back to the head of the line.
     func requeue(_ ticket: TicketID, _ cause: Decision.Cause) {
         guard let entry = tickets[ticket] else { return }

@@ -47,6 +47,11 @@ final class ChoiceStream: TicketHolder, EngineStreamReceiver {
     private var acceptedBefore = 0
     /// The client did not read as fast as this worker's tokens came.
     private var wasPaused = false
+    /// Its worker has been told to wait for the client's reading, and is one that gives the slot
+    /// to others meanwhile.
+    private var isWaitingForReader = false
+    private var mayPark = false
+    private var isParked = false
     /// How many tokens can be paid for.
     private var leasedPositions = Int.max
     /// Of the call in hand, for the meter.
@@ -107,6 +112,9 @@ final class ChoiceStream: TicketHolder, EngineStreamReceiver {
         self.worker = worker
         acceptedBefore = accepted.count
         wasPaused = false
+        mayPark = link.isOurs
+        isWaitingForReader = false
+        isParked = false
         hasAnswered = false
         hearsProgress = link.isOurs && accepted.isEmpty && generation.wantsProgress
         generation.choiceStarted(
@@ -224,7 +232,24 @@ final class ChoiceStream: TicketHolder, EngineStreamReceiver {
 
     private func takeMore(_ generation: Generation) {
         guard let call else { return }
-        if generation.isWritable { call.consume() } else { wasPaused = true }
+        if generation.isWritable {
+            call.consume()
+        } else {
+            wasPaused = true
+            isWaitingForReader = true
+        }
+    }
+
+    /// The client has not read for some time: others may have the slot.
+    func readerIsSlow() {
+        guard mayPark, isWaitingForReader, !isParked, call != nil else { return }
+        setParked(true)
+    }
+
+    private func setParked(_ isParked: Bool) {
+        self.isParked = isParked
+        let ticket = ticket
+        pool.dispatcher.perform { $0.setParked(ticket, isParked) }
     }
 
     func finished(_ finish: EngineFinish) {
@@ -275,6 +300,8 @@ final class ChoiceStream: TicketHolder, EngineStreamReceiver {
 
     /// The client reads again: the worker may go on.
     func clientReads() {
+        isWaitingForReader = false
+        if isParked { setParked(false) }
         call?.consume()
     }
 

@@ -55,6 +55,8 @@ final class Generation: ConnectionWork {
     private(set) var retries = 0
     private(set) var resumes = 0
     private(set) var isReaderStalled = false
+    /// At the last tick.
+    private var hadSlowReader = false
     /// Nil where nobody traces.
     let trace: RequestTrace?
     private(set) var answerID: String?
@@ -463,6 +465,8 @@ final class Generation: ConnectionWork {
         }
         forwarded?.choice.tick()
         guard phase == .running else { return }
+        if hadSlowReader, !isWritable { for choice in choices { choice.readerIsSlow() } }
+        hadSlowReader = !isWritable
         receiver?.tick(now: now)
     }
 

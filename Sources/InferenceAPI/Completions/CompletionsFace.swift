@@ -63,6 +63,7 @@ package struct CompletionsFormat: AnswerFormat {
         Self.writeClosing(completion.head, into: &buffer)
         buffer.writeStaticString(",\"usage\":")
         buffer.writeChatUsage(completion.usage)
+        buffer.writeFinishDetail(completion.choices.lazy.map(\.finishReason))
         buffer.writeStaticString("}")
     }
 

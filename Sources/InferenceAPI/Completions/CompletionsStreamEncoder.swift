@@ -87,6 +87,7 @@ struct CompletionsStreamEncoder: AnswerEncoder {
             buffer.writeStaticString("null}")
         }
         buffer.writeBytes(closing)
+        if let finish { buffer.writeFinishDetail(CollectionOfOne(finish)) }
         buffer.writeStaticString("}\n\n")
     }
 }

@@ -132,6 +132,7 @@ package struct LegacyCompleteFormat: AnswerFormat {
         }
         buffer.writeStaticString(",\"model\":")
         buffer.writeJSONString(head.model)
+        if let reason { buffer.writeFinishDetail(CollectionOfOne(reason)) }
         buffer.writeStaticString("}")
     }
 }

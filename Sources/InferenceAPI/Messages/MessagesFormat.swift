@@ -53,6 +53,7 @@ package struct MessagesFormat: AnswerFormat {
         } else {
             buffer.writeStaticString("null")
         }
+        if let reason { buffer.writeFinishDetail(CollectionOfOne(reason)) }
     }
 
     /// `input_tokens` are those that no cache had; thinking is output like any other. Whatever is

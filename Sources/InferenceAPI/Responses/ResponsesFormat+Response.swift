@@ -30,6 +30,7 @@ extension ResponsesFormat {
         buffer.writeJSONString(head.serviceTier.name)
         buffer.writeStaticString(",\"usage\":")
         if let usage { Self.write(usage, into: &buffer) } else { buffer.writeStaticString("null") }
+        if outcome == .outOfBudget { buffer.writeFinishDetail(CollectionOfOne(.budget)) }
         buffer.writeStaticString("}")
     }
 
@@ -46,7 +47,7 @@ extension ResponsesFormat {
         }
         buffer.writeStaticString(",\"incomplete_details\":")
         buffer.writeStaticString(
-            outcome == .incomplete ? "{\"reason\":\"max_output_tokens\"}" : "null")
+            outcome.isIncomplete ? "{\"reason\":\"max_output_tokens\"}" : "null")
     }
 
     /// What the request asked for, or what stands where it said nothing.

@@ -7,13 +7,16 @@ enum ResponsesOutcome: Hashable, Sendable {
     case completed
     /// The only reason that we know: `max_output_tokens`.
     case incomplete
+    /// Incomplete too: a budget allows no further token.
+    case outOfBudget
     case cancelled
     case failed(APIError)
 
     init(_ reason: FinishReason) {
         switch reason {
         case .endOfSequence, .stopToken, .stopString, .toolCalls: self = .completed
-        case .maxTokens, .contextFull, .timeLimit, .budget, .cancelled: self = .incomplete
+        case .maxTokens, .contextFull, .timeLimit, .cancelled: self = .incomplete
+        case .budget: self = .outOfBudget
         }
     }
 
@@ -22,11 +25,13 @@ enum ResponsesOutcome: Hashable, Sendable {
         case .queued: "queued"
         case .inProgress: "in_progress"
         case .completed: "completed"
-        case .incomplete: "incomplete"
+        case .incomplete, .outOfBudget: "incomplete"
         case .cancelled: "cancelled"
         case .failed: "failed"
         }
     }
+
+    var isIncomplete: Bool { self == .incomplete || self == .outOfBudget }
 
     /// Of the item that was written when the answer ended.
     var lastItemStatus: StaticString { self == .completed ? "completed" : "incomplete" }

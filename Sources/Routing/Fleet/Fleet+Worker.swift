@@ -14,8 +14,10 @@ extension Fleet {
         /// No new requests for now: its breaker is open, or it said that it is full.
         package internal(set) var isHeld = false
         package internal(set) var rates = WorkerRates()
-        /// Of tickets handed to it and not yet released.
+        /// Of tickets handed to it and not yet released, without those whose readers are slow.
         package internal(set) var load = WorkerLoad.none
+        /// Tickets whose readers are slow: the worker gives their slots to who can use them.
+        package internal(set) var parked = 0
         /// What it reports to have besides: the work of other gateways.
         package internal(set) var otherLoad = WorkerLoad.none
         /// When it was last chosen, in choices since the start; breaks ties.
@@ -24,7 +26,13 @@ extension Fleet {
         var isPresent = true
 
         /// Tickets handed to it and not yet released.
-        package var inFlight: Int { load.sequences }
+        package var inFlight: Int { load.sequences + parked }
+        /// What its tickets may be in its reports.
+        package var ownLoad: WorkerLoad {
+            var own = load
+            own.sequences = inFlight
+            return own
+        }
         package var totalLoad: WorkerLoad { load + otherLoad }
 
         /// Others leave room, or this gateway has hardly anything there: however much others send,

@@ -11,6 +11,8 @@ package struct Fleet: Sendable {
     private struct Share {
         var worker: WorkerID
         var load: WorkerLoad
+        /// Its reader is slow: it takes nobody's place.
+        var isParked = false
     }
 
     package private(set) var configuration: RoutingConfiguration
@@ -78,6 +80,7 @@ package struct Fleet: Sendable {
             $0.isPresent = false
             $0.isReady = false
             $0.load = .none
+            $0.parked = 0
         }
         rowNumbers[id] = nil
         freeRows.append(row)
@@ -257,6 +260,19 @@ package struct Fleet: Sendable {
         }
     }
 
+    /// The ticket's reader is slow, or reads again: while it is slow another may have its place.
+    /// Nothing for a ticket that is not placed.
+    package mutating func setParked(_ ticket: TicketID, _ isParked: Bool) {
+        guard let share = shares[ticket], share.isParked != isParked else { return }
+        shares[ticket]?.isParked = isParked
+        shares[ticket]?.load.sequences = isParked ? 0 : 1
+        guard let row = row(of: share.worker) else { return }
+        update(row) {
+            $0.load.sequences += isParked ? -1 : 1
+            $0.parked += isParked ? 1 : -1
+        }
+    }
+
     /// What the ticket counts as at its worker; nil when it is not placed.
     package func load(of ticket: TicketID) -> WorkerLoad? { shares[ticket]?.load }
 
@@ -264,7 +280,10 @@ package struct Fleet: Sendable {
     package mutating func release(_ ticket: TicketID) -> Bool {
         guard let share = shares.removeValue(forKey: ticket) else { return false }
         if let row = row(of: share.worker) {
-            update(row) { $0.load = $0.load - share.load }
+            update(row) {
+                $0.load = $0.load - share.load
+                if share.isParked { $0.parked -= 1 }
+            }
         }
         return true
     }
@@ -295,13 +314,16 @@ package struct Fleet: Sendable {
     /// workers would give. Traps otherwise. Leaves out the tables, which are larger.
     package func checkInvariants() {
         var held = Array(repeating: WorkerLoad.none, count: rows.count)
+        var parked = Array(repeating: 0, count: rows.count)
         for share in shares.values {
             guard let row = row(of: share.worker) else { continue }
             held[row] = held[row] + share.load
+            parked[row] += share.isParked ? 1 : 0
         }
         var (ready, slots, present) = (0, 0, 0)
         for (row, worker) in rows.enumerated() {
             precondition(held[row] == worker.load, "worker \(worker.id.number) miscounted")
+            precondition(parked[row] == worker.parked, "worker \(worker.id.number): parked")
             precondition(!worker.isPresent || rowNumbers[worker.id] == row, "row misnumbered")
             let hasRoom = worker.hasRoom(aheadLimitTickets: configuration.aheadLimitTickets)
             precondition(room.contains(row) == hasRoom, "worker \(worker.id.number): room")
