@@ -151,7 +151,10 @@ let package = Package(
             ]),
         library(
             "EngineProtocol",
-            ["EngineProto", "GRPC", "HTTPTransport", "InferenceTypes", protobuf] + nio),
+            [
+                "EngineProto", "GRPC", "HTTPTransport", "InferenceTypes", protobuf,
+                .product(name: "Crypto", package: "swift-crypto"),
+            ] + nio),
         library("GRPC", ["HTTPTransport", "Compression"] + nio),
         library(
             "HTTPTransport",

@@ -1,8 +1,8 @@
+import Crypto
 package import NIOCore
 
-/// SHA-256 (FIPS 180-4) of whole buffers: the fingerprint of a tokenizer bundle, which tells a
-/// client that nothing was lost on the way. 150 MB/s in a release build; its time may tell the
-/// length of what is hashed, nothing else.
+/// SHA-256 (FIPS 180-4): what keys are known by, what chains the ledger's rows, and the fingerprint
+/// of a tokenizer bundle, which tells a client that nothing was lost on the way.
 package enum SHA256 {
     /// Lower-case hexadecimal.
     static func hexDigest(_ bytes: ByteBuffer) -> String {
@@ -12,74 +12,21 @@ package enum SHA256 {
     }
 
     package static func digest(_ bytes: ByteBuffer) -> [UInt8] {
-        var state = initial
-        var rest = bytes
-        let whole = rest.readableBytes & ~63
-        if let blocks = rest.readSlice(length: whole) { absorb(blocks, into: &state) }
-        // §5.1.1: a one bit, zeros, and the length in bits at the end of a block.
-        rest.writeInteger(UInt8(0x80))
-        let zeros = (120 - rest.readableBytes) & 63
-        rest.writeRepeatingByte(0, count: zeros)
-        rest.writeInteger(UInt64(bytes.readableBytes) * 8)
-        absorb(rest, into: &state)
-        return state.flatMap { word in
-            (0..<4).map { UInt8(truncatingIfNeeded: word >> (24 - 8 * $0)) }
-        }
+        Array(Crypto.SHA256.hash(data: Array(buffer: bytes)))
     }
 
-    /// §6.2.2, block by block.
-    private static func absorb(_ blocks: ByteBuffer, into state: inout [UInt32]) {
-        var blocks = blocks
-        var schedule = [UInt32](repeating: 0, count: 64)
-        while blocks.readableBytes >= 64 {
-            for index in 0..<16 { schedule[index] = blocks.readInteger() ?? 0 }
-            for index in 16..<64 {
-                let early = schedule[index - 15]
-                let late = schedule[index - 2]
-                let first = rotate(early, 7) ^ rotate(early, 18) ^ (early >> 3)
-                let second = rotate(late, 17) ^ rotate(late, 19) ^ (late >> 10)
-                schedule[index] = schedule[index - 16] &+ first &+ schedule[index - 7] &+ second
+    /// As four words of big-endian bytes, for tables.
+    package static func words(of text: String) -> (UInt64, UInt64, UInt64, UInt64) {
+        let digest = Crypto.SHA256.hash(data: Array(text.utf8))
+        var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
+        for (index, byte) in digest.enumerated() {
+            switch index >> 3 {
+            case 0: words.0 = words.0 << 8 | UInt64(byte)
+            case 1: words.1 = words.1 << 8 | UInt64(byte)
+            case 2: words.2 = words.2 << 8 | UInt64(byte)
+            default: words.3 = words.3 << 8 | UInt64(byte)
             }
-            compress(schedule, into: &state)
         }
+        return words
     }
-
-    private static func compress(_ schedule: [UInt32], into state: inout [UInt32]) {
-        var (a, b, c, d) = (state[0], state[1], state[2], state[3])
-        var (e, f, g, h) = (state[4], state[5], state[6], state[7])
-        for index in 0..<64 {
-            let high = rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)
-            let choice = (e & f) ^ (~e & g)
-            let first = h &+ high &+ choice &+ constants[index] &+ schedule[index]
-            let low = rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)
-            let majority = (a & b) ^ (a & c) ^ (b & c)
-            (h, g, f, e) = (g, f, e, d &+ first)
-            (d, c, b, a) = (c, b, a, first &+ low &+ majority)
-        }
-        for (index, word) in [a, b, c, d, e, f, g, h].enumerated() { state[index] &+= word }
-    }
-
-    private static func rotate(_ word: UInt32, _ bits: UInt32) -> UInt32 {
-        word >> bits | word << (32 - bits)
-    }
-
-    /// §5.3.3.
-    private static let initial: [UInt32] = [
-        0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab,
-        0x5be0_cd19,
-    ]
-
-    /// §4.2.2.
-    private static let constants: [UInt32] = [
-        0x428a_2f98, 0x7137_4491, 0xb5c0_fbcf, 0xe9b5_dba5, 0x3956_c25b, 0x59f1_11f1, 0x923f_82a4,
-        0xab1c_5ed5, 0xd807_aa98, 0x1283_5b01, 0x2431_85be, 0x550c_7dc3, 0x72be_5d74, 0x80de_b1fe,
-        0x9bdc_06a7, 0xc19b_f174, 0xe49b_69c1, 0xefbe_4786, 0x0fc1_9dc6, 0x240c_a1cc, 0x2de9_2c6f,
-        0x4a74_84aa, 0x5cb0_a9dc, 0x76f9_88da, 0x983e_5152, 0xa831_c66d, 0xb003_27c8, 0xbf59_7fc7,
-        0xc6e0_0bf3, 0xd5a7_9147, 0x06ca_6351, 0x1429_2967, 0x27b7_0a85, 0x2e1b_2138, 0x4d2c_6dfc,
-        0x5338_0d13, 0x650a_7354, 0x766a_0abb, 0x81c2_c92e, 0x9272_2c85, 0xa2bf_e8a1, 0xa81a_664b,
-        0xc24b_8b70, 0xc76c_51a3, 0xd192_e819, 0xd699_0624, 0xf40e_3585, 0x106a_a070, 0x19a4_c116,
-        0x1e37_6c08, 0x2748_774c, 0x34b0_bcb5, 0x391c_0cb3, 0x4ed8_aa4a, 0x5b9c_ca4f, 0x682e_6ff3,
-        0x748f_82ee, 0x78a5_636f, 0x84c8_7814, 0x8cc7_0208, 0x90be_fffa, 0xa450_6ceb, 0xbef9_a3f7,
-        0xc671_78f2,
-    ]
 }

@@ -10,12 +10,16 @@ package enum UsageChain {
 
     /// Of a row behind the row with `previous`; its own `hash` does not matter.
     static func hash(_ row: UsageRow, after previous: String, _ digest: Digest) -> String {
-        hexadecimal(digest(Array(previous.utf8) + canonical(row)))
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(512)
+        bytes.append(contentsOf: previous.utf8)
+        append(canonical: row, to: &bytes)
+        return hexadecimal(digest(bytes))
     }
 
     /// Every field in a fixed order, each with its length in front, so that no two rows have the
     /// same bytes.
-    static func canonical(_ row: UsageRow) -> [UInt8] {
+    private static func append(canonical row: UsageRow, to bytes: inout [UInt8]) {
         let entry = row.entry
         let price = entry.price
         let fields: [String] = [
@@ -27,8 +31,9 @@ package enum UsageChain {
             price.map { "\($0.cached)" } ?? "-", price.map { "\($0.completion)" } ?? "-",
             row.ticks.map { "\($0)" } ?? "-", entry.finishReason,
         ]
-        return fields.flatMap { field in
-            Array("\(field.utf8.count):".utf8) + Array(field.utf8)
+        for field in fields {
+            bytes.append(contentsOf: "\(field.utf8.count):".utf8)
+            bytes.append(contentsOf: field.utf8)
         }
     }
 

@@ -117,14 +117,15 @@ private struct UsageHead {
     }
 
     init(_ database: Database) throws {
-        let row = try Row.fetchOne(database, sql: "SELECT sequence, hash FROM usage_head")
+        let row = try Row.fetchOne(
+            try database.cachedStatement(sql: "SELECT sequence, hash FROM usage_head"))
         self.init(sequence: row?["sequence"] ?? 0, hash: row?["hash"] ?? UsageChain.origin)
     }
 
     func write(_ database: Database) throws {
-        try database.execute(
-            sql: "INSERT OR REPLACE INTO usage_head (id, sequence, hash) VALUES (1, ?, ?)",
-            arguments: [sequence, hash])
+        try database.cachedStatement(
+            sql: "INSERT OR REPLACE INTO usage_head (id, sequence, hash) VALUES (1, ?, ?)"
+        ).execute(arguments: [sequence, hash])
     }
 }
 
@@ -218,21 +219,23 @@ extension UsageRow {
 extension Database {
     fileprivate func usageRows(ofRequest id: String) throws -> [UsageRow] {
         try Row.fetchAll(
-            self, sql: "SELECT * FROM usage WHERE usage_id = ? ORDER BY sequence",
+            try cachedStatement(sql: "SELECT * FROM usage WHERE usage_id = ? ORDER BY sequence"),
             arguments: [id]
         ).map { UsageRow($0) }
     }
 
+    /// By statements that are compiled once: compiling takes longer than running.
     fileprivate func insert(_ row: UsageRow) throws {
         let entry = row.entry
-        try execute(
+        try cachedStatement(
             sql: """
                 INSERT INTO usage (sequence, kind, time, usage_id, request_id, tenant,
                     application, key_id, model, tier, prompt_tokens, cached_tokens,
                     completion_tokens, reasoning_tokens, undelivered_tokens, positions,
                     prompt_price, cached_price, completion_price, ticks, finish_reason, hash)
                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-                """,
+                """
+        ).execute(
             arguments: [
                 row.sequence, row.kind.rawValue, entry.timeMilliseconds, entry.usageID,
                 entry.requestID, entry.tenant, entry.application, entry.keyID, entry.model,
@@ -242,12 +245,13 @@ extension Database {
                 entry.finishReason, row.hash,
             ])
         let tokens = entry.promptTokens + row.completionTokens + entry.reasoningTokens
-        try execute(
+        try cachedStatement(
             sql: """
                 INSERT INTO usage_totals (tenant, key_id, tokens, ticks) VALUES (?, ?, ?, ?)
                 ON CONFLICT DO UPDATE SET
                     tokens = tokens + excluded.tokens, ticks = ticks + excluded.ticks
-                """,
+                """
+        ).execute(
             arguments: [entry.tenant, entry.keyID, tokens, row.ticks ?? 0])
     }
 }
