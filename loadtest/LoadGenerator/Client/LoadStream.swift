@@ -29,6 +29,8 @@ final class LoadStream: HTTPClientStreamReceiver {
     private(set) var scanner = SSEScanner()
     private(set) var firstDelta: UInt64?
     private(set) var lastDelta: UInt64 = 0
+    /// The longest gap between two deltas, ns.
+    private(set) var longestGap: UInt64 = 0
     private(set) var end: UInt64?
     private(set) var bodyBytes = 0
     /// The beginning of an answer that is not 200, for the report.
@@ -71,6 +73,29 @@ final class LoadStream: HTTPClientStreamReceiver {
         }
     }
 
+    /// What is known of it `now`; `failure` as of `StreamFailure`.
+    func outcome(failure: String?, at now: UInt64) -> RequestOutcome {
+        var outcome = RequestOutcome(intended: intendedStart, end: end ?? now)
+        outcome.first = firstDelta
+        outcome.longestGap = longestGap
+        outcome.failure = failure
+        outcome.failureSample = failure == nil ? "" : errorBody
+        outcome.status = status
+        outcome.wasShed = [429, 503, 529].contains(status)
+        outcome.bodyBytes = bodyBytes
+        outcome.deltas = scanner.deltas
+        outcome.outputTokens = scanner.completionTokens ?? scanner.deltas
+        outcome.promptTokens = scanner.promptTokens ?? 0
+        outcome.cachedTokens = scanner.cachedTokens ?? 0
+        switch scanner.finish {
+        case .stop: outcome.finish = .stop
+        case .length: outcome.finish = .length
+        case .other: outcome.finish = .other
+        case nil: break
+        }
+        return outcome
+    }
+
     // MARK: HTTPClientStreamReceiver
 
     func received(_ head: HTTPResponseHead) {
@@ -96,10 +121,11 @@ final class LoadStream: HTTPClientStreamReceiver {
             run.startedOutput(self, now: now)
         } else {
             run.recordGap(of: self, from: lastDelta, to: now)
+            longestGap = max(longestGap, now - lastDelta)
         }
         // Further deltas of the same read arrived with the first.
         for _ in 1..<max(1, deltas) { run.recordGap(of: self, from: now, to: now) }
-        run.delivered(deltas, by: self)
+        run.delivered(deltas, by: self, now: now)
         lastDelta = now
     }
 

@@ -1,16 +1,21 @@
 import Histogram
 
 /// Latencies with three significant digits, from a microsecond to an hour (longer ones count as an
-/// hour). Nanoseconds in, percentiles in nanoseconds out.
+/// hour). Nanoseconds in, percentiles in nanoseconds out. Grows with what it is told, to 180 KiB.
 package struct LatencyHistogram: Sendable {
     package static let longest: UInt64 = 3_600_000_000_000
+    /// What it has room for at first, ns.
+    private static let expected: UInt64 = 30_000_000
 
-    private var histogram = Histogram<UInt64>(
-        lowestDiscernibleValue: 1_000, highestTrackableValue: longest,
-        numberOfSignificantValueDigits: .three)
+    private var histogram: Histogram<UInt64>
     private var sum = 0.0
 
-    package init() {}
+    package init() {
+        histogram = Histogram<UInt64>(
+            lowestDiscernibleValue: 1_000, highestTrackableValue: Self.expected,
+            numberOfSignificantValueDigits: .three)
+        histogram.autoResize = true
+    }
 
     package var count: UInt64 { histogram.totalCount }
 
@@ -20,6 +25,26 @@ package struct LatencyHistogram: Sendable {
         sum += Double(value)
     }
 
+    package mutating func record(_ nanoseconds: UInt64, times: Int) {
+        guard times > 0 else { return }
+        let value = Swift.min(nanoseconds, Self.longest)
+        histogram.record(value, count: UInt64(times))
+        sum += Double(value) * Double(times)
+    }
+
+    package mutating func add(_ other: LatencyHistogram) {
+        guard other.count > 0 else { return }
+        histogram.add(other.histogram)
+        sum += other.sum
+    }
+
+    /// Forgets everything and keeps its memory.
+    package mutating func reset() {
+        guard count > 0 else { return }
+        histogram.reset()
+        sum = 0
+    }
+
     /// nil without samples. The value is at most 0.1 % above the sample's.
     package func percentile(_ percentile: Double) -> UInt64? {
         count == 0 ? nil : histogram.valueAtPercentile(percentile)
@@ -27,6 +52,14 @@ package struct LatencyHistogram: Sendable {
 
     package var mean: Double? { count == 0 ? nil : sum / Double(count) }
     package var max: UInt64? { count == 0 ? nil : histogram.max }
+
+    package var sparse: SparseHistogram {
+        SparseHistogram(
+            ascending: histogram.recordedValues().lazy.map { entry in
+                let middle = histogram.medianEquivalentForValue(entry.value)
+                return .init(microseconds: (middle + 500) / 1_000, count: entry.count)
+            })
+    }
 
     /// What reports show.
     package var summary: LatencySummary? {

@@ -86,6 +86,7 @@ package final class LoadRun {
         phase = .measuring
         launched = 0
         window.begin(configuration.processes)
+        measurements.begin(at: window.start)
         watchTimer()
         if case .seconds(let seconds) = configuration.extent {
             let end = window.start + UInt64(seconds * 1e9)
@@ -115,11 +116,10 @@ package final class LoadRun {
         guard phase == .measuring else { return }
         phase = .finished
         window.end(configuration.processes)
+        let now = Self.now
+        measurements.finish(at: now)
         for stream in active where stream.purpose == .measured {
-            measurements.cutOff += 1
-            if let first = stream.firstDelta {
-                measurements.timeToFirstToken.record(first - stream.intendedStart)
-            }
+            measurements.cutOff(class: 0, stream.outcome(failure: nil, at: now))
         }
         // Resetting removes from `active`.
         for stream in Array(active) { stream.reset(timedOut: false) }
@@ -149,8 +149,11 @@ package final class LoadRun {
         let number = launchedEver
         launchedEver += 1
         guard active.count < configuration.inFlightMax else {
-            measurements.recordError("generator's in-flight limit", sample: "")
+            measurements.notSent(class: 0, kind: "generator's in-flight limit", at: Self.now)
             return
+        }
+        if purpose == .measured {
+            measurements.sent(class: 0, intended: intendedStart, at: Self.now)
         }
         let isChat: Bool
         if case .chat = configuration.work { isChat = true } else { isChat = false }
@@ -190,26 +193,23 @@ package final class LoadRun {
     // MARK: What streams tell
 
     func startedOutput(_ stream: LoadStream, now: UInt64) {
+        if stream.purpose == .measured, phase == .measuring {
+            measurements.firstToken(class: 0, intended: stream.intendedStart, at: now)
+        }
         guard stream.purpose == .probe, let window = probe?.window else { return }
         probe?.window?.end = now
-        measurements.probeTimeToFirstToken.record(now - window.start)
+        measurements.probeFirstToken(after: now - window.start)
     }
 
-    func delivered(_ deltas: Int, by stream: LoadStream) {
+    func delivered(_ deltas: Int, by stream: LoadStream, now: UInt64) {
         guard stream.purpose == .measured, phase == .measuring else { return }
-        measurements.outputDeltas += deltas
-        measurements.outputTokens += deltas
+        measurements.delivered(class: 0, deltas: deltas, at: now)
     }
 
     func recordGap(of stream: LoadStream, from: UInt64, to: UInt64) {
         guard stream.purpose == .measured, phase == .measuring else { return }
-        measurements.interTokenLatency.record(to - from)
-        guard let probe else { return }
-        if let window = probe.window, window.overlaps(from: from, to: to) {
-            measurements.interTokenLatencyDuringProbe.record(to - from)
-        } else {
-            measurements.interTokenLatencyOtherwise.record(to - from)
-        }
+        let duringProbe = probe.map { $0.window?.overlaps(from: from, to: to) ?? false }
+        measurements.gap(class: 0, from: from, to: to, duringProbe: duringProbe)
     }
 
     /// Called once for each stream, last.
@@ -222,14 +222,12 @@ package final class LoadRun {
         let failure = StreamFailure.kind(of: stream, error)
         switch stream.purpose {
         case .probe: endedProbe(failed: failure != nil)
-        case .measured, .warmUp:
-            if let failure {
-                measurements.recordError(
-                    (stream.purpose == .warmUp ? "warm-up: " : "") + failure,
-                    sample: stream.errorBody)
-            } else if stream.purpose == .measured, let end = stream.end {
-                measurements.recordSuccess(stream, end: end)
-            }
+        case .warmUp:
+            if let failure { measurements.failed("warm-up: " + failure, sample: stream.errorBody) }
+            goOn(afterFailure: failure != nil)
+        case .measured:
+            let now = Self.now
+            measurements.ended(class: 0, stream.outcome(failure: failure, at: now), at: now)
             goOn(afterFailure: failure != nil)
         }
     }
@@ -297,7 +295,7 @@ package final class LoadRun {
     private func endedProbe(failed: Bool) {
         guard let state = probe else { return }
         if failed {
-            measurements.recordError("probe failed", sample: "")
+            measurements.failed("probe failed", sample: "")
             if state.window?.end == nil { probe?.window?.end = Self.now }
         }
         if state.injected < state.settings.count {
@@ -326,7 +324,7 @@ package final class LoadRun {
         loop.assumeIsolated().scheduleTask(deadline: .uptimeNanoseconds(due)) {
             guard self.phase == .measuring else { return }
             let now = Self.now
-            self.measurements.timerDelay.record(now > due ? now - due : 0)
+            self.measurements.timerFired(late: now > due ? now - due : 0, at: now)
             self.watchTimer()
         }
     }
