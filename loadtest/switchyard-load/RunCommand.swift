@@ -39,6 +39,9 @@ struct RunCommand: AsyncParsableCommand {
     @OptionGroup(title: "Chat requests")
     var chat: ChatOptions
 
+    @OptionGroup(title: "Measuring")
+    var measuring: MeasuringOptions
+
     @Option(name: .customLong("header"), help: "name:value, on every request. Repeatable.")
     var headers: [String] = []
 
@@ -51,7 +54,7 @@ struct RunCommand: AsyncParsableCommand {
     func run() async throws {
         let report: LoadReport
         do {
-            report = try await LoadRun.perform(try loadConfiguration())
+            report = try await measuring.perform(try loadConfiguration())
         } catch let error as HTTPStreamError {
             FileHandle.standardError.write(
                 Data("switchyard-load: cannot reach \(url): \(error)\n".utf8))
@@ -61,7 +64,7 @@ struct RunCommand: AsyncParsableCommand {
         if report.succeeded + report.cutOff == 0 { throw ExitCode.failure }
     }
 
-    private func loadConfiguration() throws -> LoadConfiguration {
+    func loadConfiguration() throws -> LoadConfiguration {
         guard let target = LoadTarget(url: url) else {
             throw ValidationError("--url \(url): expected http://host:port")
         }

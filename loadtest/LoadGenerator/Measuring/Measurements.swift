@@ -121,6 +121,16 @@ package struct Measurements {
         timeline.roll(to: now)
     }
 
+    /// The watched processes used so much CPU time since the last call.
+    package mutating func used(cpuSeconds: [Double?], at now: UInt64) {
+        timeline.used(cpuSeconds: cpuSeconds, at: now)
+    }
+
+    mutating func pointsClosed(by now: UInt64) -> [Timeline.Point] {
+        timeline.roll(to: now)
+        return timeline.points
+    }
+
     /// All classes together.
     var total: ClassMeasurements { combined { _ in true } }
 

@@ -20,7 +20,7 @@ package struct ProcessSample: Sendable, Equatable {
     package static var ownCPUSeconds: Double { Double(clock()) / Double(CLOCKS_PER_SEC) }
 
     /// USER_HZ, which Linux fixes at 100 for all architectures that Swift supports.
-    private static let ticksPerSecond = 100.0
+    static let ticksPerSecond = 100.0
 
     /// Fields 14 and 15. The command's name, field 2, may hold spaces and parentheses.
     static func cpuTicks(stat: String) -> Int? {

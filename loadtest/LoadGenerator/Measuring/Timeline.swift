@@ -20,6 +20,8 @@ package struct Timeline: Sendable {
         package var deltas = 0
         /// Requests that ran at its end.
         package var inFlight = 0
+        /// CPU seconds of the watched processes, in their order; empty where none were sampled.
+        package var cpuSeconds: [Double] = []
         package var timeToFirstToken = SparseHistogram()
         package var interTokenLatency = SparseHistogram()
         package var timePerOutputToken = SparseHistogram()
@@ -88,6 +90,31 @@ package struct Timeline: Sendable {
         if let latency = outcome.timePerOutputToken { timePerOutputToken.record(latency) }
     }
 
+    /// The watched processes used so much CPU time since the last call.
+    mutating func used(cpuSeconds: [Double?], at now: UInt64) {
+        roll(to: now)
+        let used = cpuSeconds.map { $0 ?? 0 }
+        // What is sampled at a point's end was used in it.
+        let isNew = now + width < currentEnd + width / 2
+        if isNew, !points.isEmpty {
+            points[points.count - 1].cpuSeconds = Self.sum(
+                points[points.count - 1].cpuSeconds, used)
+        } else {
+            current.cpuSeconds = Self.sum(current.cpuSeconds, used)
+        }
+    }
+
+    fileprivate static func sum(_ left: [Double], _ right: [Double]) -> [Double] {
+        if left.isEmpty || right.isEmpty { return left + right }
+        return zip(left, right).map { $0 + $1 }
+    }
+
+    /// When the next whole second of the measurement begins.
+    func nextSecond(after now: UInt64) -> UInt64 {
+        let passed = now > start ? (now - start) / Self.firstWidth : 0
+        return start + (passed + 1) * Self.firstWidth
+    }
+
     /// Closes all points that ended by `now`.
     package mutating func roll(to now: UInt64) {
         while now >= currentEnd { close() }
@@ -143,6 +170,7 @@ extension Timeline.Point {
         both.tokens += next.tokens
         both.deltas += next.deltas
         both.inFlight = next.inFlight
+        both.cpuSeconds = Timeline.sum(cpuSeconds, next.cpuSeconds)
         both.timeToFirstToken = timeToFirstToken.merged(with: next.timeToFirstToken)
         both.interTokenLatency = interTokenLatency.merged(with: next.interTokenLatency)
         both.timePerOutputToken = timePerOutputToken.merged(with: next.timePerOutputToken)

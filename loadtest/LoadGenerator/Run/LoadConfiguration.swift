@@ -73,6 +73,10 @@ package struct LoadConfiguration: Sendable {
     package var requestTimeoutSeconds = 300.0
     /// Arrivals beyond it are not sent and count as errors: the generator's own limit.
     package var inFlightMax = 20_000
+    /// What answers have to meet to be good; empty: goodput is not reported.
+    package var objective = ServiceLevelObjective()
+    /// Told about the run each second, on its event loop.
+    package var progress: (@Sendable (LiveFigures) -> Void)?
     /// Seed of prompts of probes.
     package var seed: UInt64 = 1
 

@@ -12,7 +12,7 @@ package final class LoadRun {
 
     let configuration: LoadConfiguration
     let loop: any EventLoop
-    var measurements = Measurements()
+    var measurements: Measurements
     var probe: ProbeState?
 
     private let pool: ConnectionPool
@@ -35,6 +35,7 @@ package final class LoadRun {
         self.configuration = configuration
         self.loop = loop
         self.result = result
+        measurements = Measurements(objective: configuration.objective)
         pool = ConnectionPool(configuration, on: loop)
         probe = configuration.probe.map { ProbeState($0) }
     }
@@ -88,6 +89,7 @@ package final class LoadRun {
         window.begin(configuration.processes)
         measurements.begin(at: window.start)
         watchTimer()
+        tick()
         if case .seconds(let seconds) = configuration.extent {
             let end = window.start + UInt64(seconds * 1e9)
             loop.assumeIsolated().scheduleTask(deadline: .uptimeNanoseconds(end)) {
@@ -315,6 +317,21 @@ package final class LoadRun {
                 stream.reset(timedOut: true)
             }
             self.sweepTimeouts()
+        }
+    }
+
+    /// Each second: CPU time of the watched processes, and the progress line.
+    private func tick() {
+        let due = measurements.timeline.nextSecond(after: Self.now)
+        loop.assumeIsolated().scheduleTask(deadline: .uptimeNanoseconds(due)) {
+            guard self.phase == .measuring else { return }
+            let now = Self.now
+            let processes = self.configuration.processes
+            if !processes.isEmpty {
+                self.measurements.used(cpuSeconds: self.window.sample(processes), at: now)
+            }
+            self.configuration.progress?(self.measurements.live(at: now))
+            self.tick()
         }
     }
 

@@ -1,4 +1,4 @@
-import Foundation
+package import Foundation
 
 /// The outcome of one run; its JSON form is what `--json` prints. Latencies in milliseconds.
 package struct LoadReport: Sendable, Codable {
@@ -43,6 +43,27 @@ package struct LoadReport: Sendable, Codable {
     package var generatorTimerDelay: LatencySummary?
     package var warnings: [String]
 
+    // Since the second form of the report; see LoadReport+Parts.
+    package var sent: Int?
+    package var cancelled: Int?
+    package var promptTokensPerSecond: Double?
+    package var cachedTokensPerSecond: Double?
+    package var queueDelay: LatencySummary?
+    package var goodput: Goodput?
+    package var shed: Shed?
+    package var classes: [Group]?
+    package var tenants: [Group]?
+    package var tiers: [Group]?
+    package var fairness: Fairness?
+    package var saturation: Saturation?
+    package var timeline: [TimelinePoint]?
+    package var blocks: [Block]?
+    package var cdfs: CumulativeDistributions?
+    /// Whether requests went out by schedule.
+    package var isOpenLoop: Bool?
+    /// What ran, where and when: for readers of reports.
+    package var settings: [String: String]?
+
     init(
         _ configuration: LoadConfiguration, _ measured: Measurements, _ window: MeasuredWindow,
         connections: Int
@@ -85,7 +106,9 @@ package struct LoadReport: Sendable, Codable {
         generatorCPUSeconds = window.ownCPUSeconds
         generatorTimerDelay = measured.timerDelay.summary
         warnings = []
-        warnings = Self.warnings(self)
+        if case .open = configuration.load { isOpenLoop = true } else { isOpenLoop = false }
+        describe(measured, total, window)
+        warn()
     }
 
     private static func words(_ configuration: LoadConfiguration) -> String {
@@ -97,30 +120,11 @@ package struct LoadReport: Sendable, Codable {
         }
     }
 
-    /// Reasons to distrust the figures.
-    private static func warnings(_ report: LoadReport) -> [String] {
-        var warnings: [String] = []
-        let share = report.generatorCPUSeconds / report.seconds
-        if share > 0.8 {
-            warnings.append(
-                "the generator used \(Int(share * 100)) % of its one core: "
-                    + "the server may be faster than shown")
-        }
-        if let delay = report.generatorTimerDelay, delay.p99 > 20 {
-            warnings.append(
-                "the generator's timer was \(Int(delay.p99)) ms late at p99: latencies hold "
-                    + "waiting for CPU time on this machine")
-        }
-        for process in report.processes where process.cpuSeconds == nil {
-            warnings.append("process \(process.pid) (\(process.name)) could not be measured")
-        }
-        return warnings
-    }
-
     /// The report as JSON with sorted keys.
-    package func json() throws -> String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
-        return String(decoding: try encoder.encode(self), as: UTF8.self)
+    package func json() throws -> String { try CompactJSON.text(self) }
+
+    /// Reads what `json` wrote, now or in its first form.
+    package static func decoded(from data: Data) throws -> LoadReport {
+        try JSONDecoder().decode(LoadReport.self, from: data)
     }
 }

@@ -1,0 +1,73 @@
+import ArgumentParser
+import Foundation
+import LoadGenerator
+
+/// What answers have to meet, and how a run shows itself.
+struct MeasuringOptions: ParsableArguments {
+    @Option(
+        name: .customLong("slo-ttft-ms"),
+        help: "Good answers begin within so long. Any --slo option adds goodput to the report.")
+    var timeToFirstToken: Double?
+
+    @Option(name: .customLong("slo-itl-ms"), help: "Good answers have no longer gap.")
+    var interTokenLatency: Double?
+
+    @Option(name: .customLong("slo-tpot-ms"), help: "Good answers take no longer for a token.")
+    var timePerOutputToken: Double?
+
+    @Option(name: .customLong("slo-e2e-ms"), help: "Good answers are whole within so long.")
+    var endToEnd: Double?
+
+    @Flag(inversion: .prefixedNo, help: "A progress line, where stderr is a terminal.")
+    var progress = true
+
+    var objective: ServiceLevelObjective {
+        ServiceLevelObjective(
+            timeToFirstToken: timeToFirstToken, interTokenLatency: interTokenLatency,
+            timePerOutputToken: timePerOutputToken, endToEnd: endToEnd)
+    }
+
+    func validate() throws {
+        for limit in [timeToFirstToken, interTokenLatency, timePerOutputToken, endToEnd] {
+            if let limit, !(limit > 0) { throw ValidationError("--slo limits must be positive") }
+        }
+    }
+
+    /// Runs with the progress line, which is gone when this returns.
+    func perform(_ configuration: LoadConfiguration) async throws -> LoadReport {
+        var configuration = configuration
+        configuration.objective = objective
+        let terminal = progress ? Terminal.standardError : nil
+        if let terminal {
+            configuration.progress = { figures in
+                terminal.write(ProgressLine(columns: terminal.columns).text(figures))
+            }
+        }
+        defer { terminal?.write(ProgressLine.cleared) }
+        let started = Date()
+        var report = try await LoadRun.perform(configuration)
+        report.settings = [
+            "command": CommandLine.arguments.dropFirst().joined(separator: " "),
+            "server": configuration.target.authority,
+            "started": started.formatted(.iso8601),
+            "host": ProcessInfo.processInfo.hostName,
+            "cores": "\(ProcessInfo.processInfo.activeProcessorCount)",
+        ]
+        return report
+    }
+}
+
+/// The terminal that stderr is.
+struct Terminal: Sendable {
+    /// nil: stderr is not a terminal.
+    static var standardError: Terminal? {
+        isatty(FileHandle.standardError.fileDescriptor) == 1 ? Terminal() : nil
+    }
+
+    /// As the shell says, which cannot know of a window that changes.
+    var columns: Int {
+        ProcessInfo.processInfo.environment["COLUMNS"].flatMap { Int($0) } ?? 80
+    }
+
+    func write(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
+}
