@@ -12,8 +12,10 @@ package final class TLSClientContext: Sendable {
     ///     trusts.
     ///   - files: what the client shows of itself; nil: nothing.
     ///   - protocols: what it offers by ALPN.
+    ///   - verifies: false takes any certificate of any server; for tools only.
     package init(
-        authorityPath: String?, files: TLSFiles?, protocols: [String] = ["h2"]
+        authorityPath: String?, files: TLSFiles?, protocols: [String] = ["h2"],
+        verifies: Bool = true
     ) throws(TLSError) {
         var configuration = TLSConfiguration.makeClientConfiguration()
         TLSMaterial.restrict(&configuration)
@@ -22,7 +24,7 @@ package final class TLSClientContext: Sendable {
             configuration.trustRoots = .certificates(
                 try TLSMaterial.certificates(authorityPath))
         }
-        configuration.certificateVerification = .fullVerification
+        configuration.certificateVerification = verifies ? .fullVerification : .none
         if let files {
             configuration.certificateChain = try TLSMaterial.certificates(
                 files.certificateChainPath
