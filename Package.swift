@@ -112,13 +112,13 @@ let package = Package(
         .target(
             name: "LoadGenerator",
             dependencies: [
-                "HTTPTransport", "InferenceTypes",
+                "GRPC", "HTTPTransport", "InferenceTypes",
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
-                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "Yams", package: "Yams"),
             ] + nio,
             path: "loadtest/LoadGenerator", swiftSettings: strict),
 
-        // What programs are told: the only target that knows YAML.
+        // What programs are told. YAML is known here and, for scenarios, to the load generator.
         library(
             "Configuration",
             [
@@ -251,7 +251,10 @@ let package = Package(
         tests("Routing", ["Admission"]),
         tests("Scheduling"), tests("InferenceTypes"),
         .testTarget(
-            name: "LoadTests", dependencies: ["LoadGenerator"],
+            name: "LoadTests",
+            dependencies: [
+                "LoadGenerator", "GRPC", "HTTPTransport", "XAIProto", protobuf, log,
+            ] + nio,
             swiftSettings: [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]),
         .testTarget(name: "TidyTests", swiftSettings: [.swiftLanguageMode(.v6)]),
     ] + (isFuzzing ? fuzzers : []),

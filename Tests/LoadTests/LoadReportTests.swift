@@ -37,9 +37,9 @@ import Testing
 
     private static func report(_ objective: ServiceLevelObjective = .init()) throws -> LoadReport {
         let target = try #require(LoadTarget(url: "http://127.0.0.1:1"))
-        let configuration = LoadConfiguration(
-            target: target, path: "/", work: .small, load: .closed(concurrency: 1),
-            extent: .seconds(10))
+        var configuration = LoadConfiguration(targets: [target])
+        configuration.work = .small
+        configuration.extent = .seconds(10)
         return LoadReport(
             configuration, measured(objective), MeasuredWindow(seconds: 10), connections: 1)
     }

@@ -27,14 +27,14 @@ import Testing
         """
 
     private func expectWhole(_ scanner: SSEScanner) {
-        #expect(scanner.deltas == 3)
-        #expect(scanner.comments == 1)
-        #expect(scanner.finish == .length)
-        #expect(scanner.isDone)
-        #expect(!scanner.hasError)
-        #expect(scanner.promptTokens == 12)
-        #expect(scanner.completionTokens == 31)
-        #expect(scanner.cachedTokens == 8)
+        #expect(scanner.tally.deltas == 3)
+        #expect(scanner.tally.comments == 1)
+        #expect(scanner.tally.finish == .length)
+        #expect(scanner.tally.isDone)
+        #expect(!scanner.tally.hasError)
+        #expect(scanner.tally.promptTokens == 12)
+        #expect(scanner.tally.completionTokens == 31)
+        #expect(scanner.tally.cachedTokens == 8)
     }
 
     private func scanned(_ text: String) -> SSEScanner {
@@ -68,21 +68,37 @@ import Testing
         expectWhole(scanner)
     }
 
+    @Test func keepsTheTextAsItIsWritten() {
+        var scanner = SSEScanner()
+        scanner.keepsText = true
+        _ = scanner.scan(Array(Self.stream.utf8).span)
+        #expect(
+            String(decoding: scanner.tally.text, as: UTF8.self)
+                == "Hi \\\"content\\\":\\\"x\\\" \\\"error\\\":1")
+    }
+
+    @Test func valuesAreNoKeys() {
+        let scanner = scanned(
+            "data: {\"a\":\"error\",\"b\":[\"content\",\"x\\\\\"],\"c\":\"error\"}\n")
+        #expect(!scanner.tally.hasError)
+        #expect(scanner.tally.deltas == 0)
+    }
+
     @Test func seesErrors() {
-        #expect(scanned("data: {\"error\":{\"message\":\"no\"}}\n\n").hasError)
-        #expect(scanned("error: {\"code\":500}\n\n").hasError)
-        #expect(!scanned("data: {\"error\":null}\n\n").hasError)
-        #expect(!scanned("event: message\n\n").hasError)
+        #expect(scanned("data: {\"error\":{\"message\":\"no\"}}\n\n").tally.hasError)
+        #expect(scanned("error: {\"code\":500}\n\n").tally.hasError)
+        #expect(!scanned("data: {\"error\":null}\n\n").tally.hasError)
+        #expect(!scanned("event: message\n\n").tally.hasError)
     }
 
     @Test func boundsTheLine() {
         var scanner = SSEScanner()
         let piece = [UInt8](repeating: UInt8(ascii: "a"), count: 1 << 16)
         for _ in 0...16 { _ = scanner.scan(piece.span) }
-        #expect(scanner.hasError)
+        #expect(scanner.tally.hasError)
     }
 
     @Test func aTruncatedStreamIsNotDone() {
-        #expect(!scanned("data: {\"choices\":[]}\n\ndata: [DONE").isDone)
+        #expect(!scanned("data: {\"choices\":[]}\n\ndata: [DONE").tally.isDone)
     }
 }

@@ -2,22 +2,22 @@ import ArgumentParser
 import Foundation
 import LoadGenerator
 
-/// What the requests ask.
+/// What the requests ask; with a scenario, what is given here holds for all its classes.
 struct ChatOptions: ParsableArguments {
-    @Option(help: "The model's name.")
-    var model = "default"
+    @Option(help: "The model's name. Default: default.")
+    var model: String?
 
-    @Option(help: "Tokens of an answer, at most.")
-    var maxTokens = 64
+    @Option(help: "Tokens of an answer, at most. Default: 64.")
+    var maxTokens: Int?
 
     @Flag(help: "Ask for exactly --max-tokens tokens (`ignore_eos`).")
     var ignoreEos = false
 
-    @Option(help: "Sampling temperature.")
-    var temperature = 0.0
+    @Option(help: "Sampling temperature. Default: 0.")
+    var temperature: Double?
 
-    @Option(help: "Words of a made-up prompt, about a token each.")
-    var promptTokens = 64
+    @Option(help: "Words of a made-up prompt, about a token each. Default: 64.")
+    var promptTokens: Int?
 
     @Option(help: "A file with a prompt in each line, in place of made-up ones.")
     var prompts: String?
@@ -36,35 +36,40 @@ struct ChatOptions: ParsableArguments {
     @Option(help: "How many.")
     var probeCount = 1
 
-    var body: ChatRequestBody {
-        var body = ChatRequestBody()
-        body.model = model
-        body.maxTokens = maxTokens
-        body.ignoresEndOfSequence = ignoreEos
-        body.temperature = temperature
-        body.extraMembers = members
-        return body
-    }
-
-    func prompts(seed: UInt64) throws -> PromptSource {
-        guard let prompts else { return .words(tokens: promptTokens, seed: seed) }
-        guard let data = FileManager.default.contents(atPath: prompts) else {
-            throw ValidationError("--prompts \(prompts): cannot be read")
+    /// What is given here takes the place of what was there.
+    func apply(to configuration: inout LoadConfiguration) throws {
+        let prompt = try self.prompt
+        configuration.classes = configuration.classes.map { traffic in
+            var traffic = traffic
+            if let model { traffic.model = model }
+            if let maxTokens { traffic.output = .constant(Double(maxTokens)) }
+            if ignoreEos { traffic.ignoresEndOfSequence = true }
+            if let temperature { traffic.temperature = temperature }
+            if let prompt { traffic.prompt = prompt }
+            traffic.extraMembers += members
+            return traffic
         }
-        let lines = String(decoding: data, as: UTF8.self).split(separator: "\n").map(String.init)
-        guard !lines.isEmpty else { throw ValidationError("--prompts \(prompts): no lines") }
-        return .list(lines)
+        if let probePromptTokens {
+            configuration.probe = .init(
+                promptTokens: probePromptTokens, afterSeconds: probeAtSeconds, count: probeCount)
+        }
     }
 
-    var probe: LoadConfiguration.Probe? {
-        probePromptTokens.map {
-            .init(promptTokens: $0, afterSeconds: probeAtSeconds, count: probeCount)
+    private var prompt: TrafficClass.Prompt? {
+        get throws {
+            guard let prompts else { return promptTokens.map { .words(.constant(Double($0))) } }
+            guard let data = FileManager.default.contents(atPath: prompts) else {
+                throw ValidationError("--prompts \(prompts): cannot be read")
+            }
+            let lines = String(decoding: data, as: UTF8.self).split(separator: "\n")
+            guard !lines.isEmpty else { throw ValidationError("--prompts \(prompts): no lines") }
+            return .list(lines.map(String.init))
         }
     }
 
     func validate() throws {
-        guard maxTokens > 0, promptTokens > 0, probePromptTokens ?? 1 > 0, probeCount > 0,
-            probeAtSeconds >= 0
+        guard maxTokens ?? 1 > 0, promptTokens ?? 1 > 0, probePromptTokens ?? 1 > 0,
+            probeCount > 0, probeAtSeconds >= 0
         else { throw ValidationError("numbers of tokens, probes and seconds must be positive") }
     }
 }

@@ -21,10 +21,13 @@ struct MeasuringOptions: ParsableArguments {
     @Flag(inversion: .prefixedNo, help: "A progress line, where stderr is a terminal.")
     var progress = true
 
-    var objective: ServiceLevelObjective {
+    /// What is given here takes the place of a scenario's.
+    func objective(over scenario: ServiceLevelObjective) -> ServiceLevelObjective {
         ServiceLevelObjective(
-            timeToFirstToken: timeToFirstToken, interTokenLatency: interTokenLatency,
-            timePerOutputToken: timePerOutputToken, endToEnd: endToEnd)
+            timeToFirstToken: timeToFirstToken ?? scenario.timeToFirstToken,
+            interTokenLatency: interTokenLatency ?? scenario.interTokenLatency,
+            timePerOutputToken: timePerOutputToken ?? scenario.timePerOutputToken,
+            endToEnd: endToEnd ?? scenario.endToEnd)
     }
 
     func validate() throws {
@@ -36,7 +39,7 @@ struct MeasuringOptions: ParsableArguments {
     /// Runs with the progress line, which is gone when this returns.
     func perform(_ configuration: LoadConfiguration) async throws -> LoadReport {
         var configuration = configuration
-        configuration.objective = objective
+        configuration.objective = objective(over: configuration.objective)
         let terminal = progress ? Terminal.standardError : nil
         if let terminal {
             configuration.progress = { figures in
@@ -48,7 +51,7 @@ struct MeasuringOptions: ParsableArguments {
         var report = try await LoadRun.perform(configuration)
         report.settings = [
             "command": CommandLine.arguments.dropFirst().joined(separator: " "),
-            "server": configuration.target.authority,
+            "server": configuration.targets.map(\.authority).joined(separator: ", "),
             "started": started.formatted(.iso8601),
             "host": ProcessInfo.processInfo.hostName,
             "cores": "\(ProcessInfo.processInfo.activeProcessorCount)",

@@ -18,8 +18,13 @@ struct RunCommand: AsyncParsableCommand {
 
     enum Mode: String, ExpressibleByArgument, CaseIterable { case chat, small }
 
-    @Option(help: "http://host:port of the server.")
-    var url = "http://127.0.0.1:8080"
+    @Option(help: "A run as YAML (see loadtest/README.md); options take the place of what it says.")
+    var scenario: String?
+
+    @Option(
+        name: .customLong("url"),
+        help: "http(s)://host:port of the server. Repeatable. Default: http://127.0.0.1:8080.")
+    var urls: [String] = []
 
     @Option(help: "chat: streamed chat completions; small: GET requests.")
     var mode = Mode.chat
@@ -27,11 +32,19 @@ struct RunCommand: AsyncParsableCommand {
     @Option(help: "Path of the requests. Default: /v1/chat/completions, or /v1/models.")
     var path: String?
 
-    @Option(name: .customLong("protocol"), help: "h1, or h2 (prior knowledge).")
-    var version = LoadConfiguration.HTTPVersion.h2
+    @Option(
+        name: .customLong("protocol"),
+        help: "h1, h2 (prior knowledge, or ALPN with https) or grpc (xAI's). Default: h2.")
+    var version: LoadConfiguration.HTTPVersion?
 
-    @Option(help: "HTTP/2 connections, used in turn.")
-    var connections = 1
+    @Option(help: "HTTP/2 connections, used in turn. Default: 1.")
+    var connections: Int?
+
+    @Option(name: .customLong("cacert"), help: "Trust these PEM certificates alone.")
+    var authority: String?
+
+    @Flag(help: "Take any certificate.")
+    var insecure = false
 
     @OptionGroup(title: "Load")
     var load: LoadOptions
@@ -57,7 +70,7 @@ struct RunCommand: AsyncParsableCommand {
             report = try await measuring.perform(try loadConfiguration())
         } catch let error as HTTPStreamError {
             FileHandle.standardError.write(
-                Data("switchyard-load: cannot reach \(url): \(error)\n".utf8))
+                Data("switchyard-load: cannot reach the server: \(error)\n".utf8))
             throw ExitCode(69)
         }
         print(json ? try report.json() : report.table)
@@ -65,31 +78,43 @@ struct RunCommand: AsyncParsableCommand {
     }
 
     func loadConfiguration() throws -> LoadConfiguration {
-        guard let target = LoadTarget(url: url) else {
-            throw ValidationError("--url \(url): expected http://host:port")
+        var configuration = try base
+        if case .small = mode { configuration.work = .small }
+        if configuration.path == LoadConfiguration.chatPath, case .small = mode {
+            configuration.path = "/v1/models"
         }
-        let work: LoadConfiguration.Work =
-            switch mode {
-            case .small: .small
-            case .chat: .chat(chat.body, try chat.prompts(seed: load.seed))
-            }
-        let defaultPath = mode == .chat ? "/v1/chat/completions" : "/v1/models"
-        var configuration = LoadConfiguration(
-            target: target, path: path ?? defaultPath, work: work, load: load.shape,
-            extent: load.extent)
-        configuration.version = version
-        configuration.connections = connections
-        configuration.warmUpRequests = load.warmup
-        configuration.requestTimeoutSeconds = load.timeoutSeconds
-        configuration.seed = load.seed
-        configuration.probe = chat.probe
-        configuration.fields = try headers.map(Self.field)
+        if let path { configuration.path = path }
+        if let version { configuration.version = version }
+        if let connections { configuration.connections = connections }
+        if let authority { configuration.trust = .authority(path: authority) }
+        if insecure { configuration.trust = .anybody }
+        try load.apply(to: &configuration)
+        try chat.apply(to: &configuration)
+        configuration.fields += try headers.map(Self.field)
         configuration.processes = try processes.map(Self.process)
         return configuration
     }
 
+    /// What the options change: a scenario, or the defaults.
+    private var base: LoadConfiguration {
+        get throws {
+            let defaults = ["http://127.0.0.1:8080"]
+            let given = urls.isEmpty && scenario == nil ? defaults : urls
+            let targets = try given.map { url in
+                guard let target = LoadTarget(url: url) else {
+                    throw ValidationError("--url \(url): expected http://host:port")
+                }
+                return target
+            }
+            guard let scenario else { return LoadConfiguration(targets: targets) }
+            var configuration = try ScenarioInput.configuration(scenario)
+            if !targets.isEmpty { configuration.targets = targets }
+            return configuration
+        }
+    }
+
     func validate() throws {
-        guard (1...1_000).contains(connections) else {
+        if let connections, !(1...1_000).contains(connections) {
             throw ValidationError("--connections must be 1...1000: \(connections)")
         }
     }

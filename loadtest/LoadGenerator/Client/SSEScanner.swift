@@ -1,26 +1,13 @@
-/// Reads a streamed chat completion as cheaply as possible: finds `data:` lines and looks for a
-/// handful of keys in them, without parsing JSON.
+/// Reads a streamed chat completion as cheaply as possible: finds `data:` lines and looks at the
+/// keys in them, without parsing JSON.
 ///
-/// A needle such as `"content":` cannot match inside a JSON string, since quotes are escaped there,
-/// so the scan is exact for the keys it knows. Events may be split at any byte. One value per
-/// response; owned by the connection's loop.
+/// Strings are skipped whole, so that what looks like a key inside of one is none, and one is a key
+/// when a colon follows it. Events may be split at any byte. One value per response; owned by the
+/// connection's loop.
 package struct SSEScanner {
-    /// `finish_reason` of the last choice that had one.
-    package enum Finish: String, Sendable { case stop, length, other }
-
-    /// Events with a non-empty `content` or `reasoning_content`, so far.
-    package private(set) var deltas = 0
-    /// Comment lines (`: keepalive`), so far.
-    package private(set) var comments = 0
-    package private(set) var finish: Finish?
-    /// `data: [DONE]` came.
-    package private(set) var isDone = false
-    /// The stream told an error: a non-null `error` member, or an `error:` line (llama-server).
-    package private(set) var hasError = false
-    /// From the `usage` object, where the server sends one.
-    package private(set) var promptTokens: Int?
-    package private(set) var completionTokens: Int?
-    package private(set) var cachedTokens: Int?
+    package private(set) var tally = AnswerTally()
+    /// Whether `tally.text` is filled, with JSON's escapes as they are.
+    var keepsText = false
 
     /// The beginning of a line whose end has not arrived.
     private var partialLine: [UInt8] = []
@@ -31,34 +18,36 @@ package struct SSEScanner {
 
     /// Takes the next bytes and returns how many content deltas ended in them.
     package mutating func scan(_ bytes: Span<UInt8>) -> Int {
-        let before = deltas
+        let before = tally.deltas
         var start = 0
         if !partialLine.isEmpty {
-            while start < bytes.count, bytes[start] != Self.newline { start += 1 }
+            start = Self.index(of: Self.newline, in: bytes, from: 0)
             append(bytes.extracting(0..<start))
             guard start < bytes.count else { return 0 }
             start += 1
-            let line = partialLine
-            partialLine.removeAll(keepingCapacity: true)
+            // Taken out, so that scanning may change `self`, and put back for its memory.
+            var line: [UInt8] = []
+            swap(&line, &partialLine)
             scanLine(line.span)
+            line.removeAll(keepingCapacity: true)
+            swap(&line, &partialLine)
         }
-        var index = start
-        while index < bytes.count {
-            if bytes[index] == Self.newline {
-                scanLine(bytes.extracting(start..<index))
-                start = index + 1
-            }
-            index += 1
+        while start < bytes.count {
+            let end = Self.index(of: Self.newline, in: bytes, from: start)
+            guard end < bytes.count else { break }
+            scanLine(bytes.extracting(start..<end))
+            start = end + 1
         }
-        append(bytes.extracting(start..<bytes.count))
-        return deltas - before
+        if start < bytes.count { append(bytes.extracting(start..<bytes.count)) }
+        return tally.deltas - before
     }
 
     private mutating func append(_ bytes: Span<UInt8>) {
         guard partialLine.count + bytes.count <= Self.lineBytesMax else {
-            hasError = true
+            tally.hasError = true
             return
         }
+        partialLine.reserveCapacity(partialLine.count + bytes.count)
         for index in bytes.indices { partialLine.append(bytes[index]) }
     }
 
@@ -66,63 +55,80 @@ package struct SSEScanner {
         guard line.count > 1 else { return }
         switch line[0] {
         case Self.colon:
-            comments += 1
-        case UInt8(ascii: "d") where Self.matches(line, at: 0, Self.dataPrefix):
+            tally.comments += 1
+        case UInt8(ascii: "d") where Self.matches(line, at: 0, "data:"):
             scanPayload(line)
-        case UInt8(ascii: "e") where Self.matches(line, at: 0, Self.errorPrefix):
-            hasError = true
+        case UInt8(ascii: "e") where Self.matches(line, at: 0, "error:"):
+            // llama-server's own kind of error event.
+            tally.hasError = true
         default:
             break
         }
     }
 
     private mutating func scanPayload(_ line: Span<UInt8>) {
-        var index = Self.skipSpace(line, Self.dataPrefix.count)
-        if Self.matches(line, at: index, Self.done) {
-            isDone = true
+        var index = Self.skipSpace(line, 5)
+        if Self.matches(line, at: index, "[DONE]") {
+            tally.isDone = true
             return
         }
-        while index < line.count - 2 {
-            guard line[index] == Self.quote else {
-                index += 1
-                continue
-            }
-            index += 1
-            switch line[index] {
-            case UInt8(ascii: "c"): scanContentOrCount(line, index)
-            case UInt8(ascii: "r"):
-                if Self.isNonEmptyText(line, index, Self.reasoningContent) { deltas += 1 }
-            case UInt8(ascii: "f"): scanFinish(line, index)
-            case UInt8(ascii: "p"):
-                promptTokens = Self.number(line, index, Self.promptCount) ?? promptTokens
-            case UInt8(ascii: "e"):
-                if let value = Self.value(line, index, Self.error), line[value] != Self.null {
-                    hasError = true
-                }
-            default: break
-            }
+        while true {
+            let start = Self.index(of: Self.quote, in: line, from: index) + 1
+            let end = Self.endOfString(line, start)
+            guard end < line.count else { return }
+            index = Self.skipSpace(line, end + 1)
+            guard index < line.count, line[index] == Self.colon else { continue }
+            index = Self.skipSpace(line, index + 1)
+            guard index < line.count else { return }
+            index = scanMember(line, key: start..<end, value: index)
         }
     }
 
-    private mutating func scanContentOrCount(_ line: Span<UInt8>, _ index: Int) {
-        if Self.isNonEmptyText(line, index, Self.content) {
-            deltas += 1
-        } else if let count = Self.number(line, index, Self.completionCount) {
-            completionTokens = count
-        } else if let count = Self.number(line, index, Self.cachedCount) {
-            cachedTokens = count
+    /// Returns where to go on: behind a value that was read, else at its beginning.
+    private mutating func scanMember(
+        _ line: Span<UInt8>, key: Range<Int>, value: Int
+    ) -> Int {
+        let start = key.lowerBound
+        switch key.count {
+        case 5 where Self.matches(line, at: start, "error"):
+            if line[value] != UInt8(ascii: "n") { tally.hasError = true }
+        case 7 where Self.matches(line, at: start, "content"):
+            return scanText(line, value, isAnswer: true)
+        case 13 where Self.matches(line, at: start, "finish_reason"):
+            scanFinish(line, value)
+        case 13 where Self.matches(line, at: start, "prompt_tokens"):
+            tally.promptTokens = Self.number(line, value) ?? tally.promptTokens
+        case 13 where Self.matches(line, at: start, "cached_tokens"):
+            tally.cachedTokens = Self.number(line, value) ?? tally.cachedTokens
+        case 17 where Self.matches(line, at: start, "reasoning_content"):
+            return scanText(line, value, isAnswer: false)
+        case 17 where Self.matches(line, at: start, "completion_tokens"):
+            tally.completionTokens = Self.number(line, value) ?? tally.completionTokens
+        default: break
         }
+        return value
     }
 
-    private mutating func scanFinish(_ line: Span<UInt8>, _ index: Int) {
-        guard let value = Self.value(line, index, Self.finishReason), line[value] == Self.quote
-        else { return }
-        if Self.matches(line, at: value + 1, Self.stop) {
-            finish = .stop
-        } else if Self.matches(line, at: value + 1, Self.length) {
-            finish = .length
+    private mutating func scanText(_ line: Span<UInt8>, _ value: Int, isAnswer: Bool) -> Int {
+        guard line[value] == Self.quote else { return value }
+        let start = value + 1
+        let end = Self.endOfString(line, start)
+        guard end > start else { return min(end + 1, line.count) }
+        tally.deltas += 1
+        if keepsText, isAnswer, tally.text.count + end - start <= AnswerTally.textBytesMax {
+            for index in start..<end { tally.text.append(line[index]) }
+        }
+        return min(end + 1, line.count)
+    }
+
+    private mutating func scanFinish(_ line: Span<UInt8>, _ value: Int) {
+        guard line[value] == Self.quote else { return }
+        if Self.matches(line, at: value + 1, "stop\"") {
+            tally.finish = .stop
+        } else if Self.matches(line, at: value + 1, "length\"") {
+            tally.finish = .length
         } else {
-            finish = .other
+            tally.finish = .other
         }
     }
 
@@ -131,24 +137,33 @@ package struct SSEScanner {
     private static let newline = UInt8(ascii: "\n")
     private static let colon = UInt8(ascii: ":")
     private static let quote = UInt8(ascii: "\"")
-    private static let null = UInt8(ascii: "n")
-    private static let dataPrefix = Array("data:".utf8)
-    private static let errorPrefix = Array("error:".utf8)
-    private static let done = Array("[DONE]".utf8)
-    // Keys without their first quote.
-    private static let content = Array("content\":".utf8)
-    private static let reasoningContent = Array("reasoning_content\":".utf8)
-    private static let finishReason = Array("finish_reason\":".utf8)
-    private static let promptCount = Array("prompt_tokens\":".utf8)
-    private static let completionCount = Array("completion_tokens\":".utf8)
-    private static let cachedCount = Array("cached_tokens\":".utf8)
-    private static let error = Array("error\":".utf8)
-    private static let stop = Array("stop\"".utf8)
-    private static let length = Array("length\"".utf8)
 
-    private static func matches(_ line: Span<UInt8>, at index: Int, _ word: [UInt8]) -> Bool {
-        guard line.count - index >= word.count else { return false }
-        for offset in word.indices where line[index + offset] != word[offset] { return false }
+    /// The next `byte`, or the end.
+    private static func index(of byte: UInt8, in bytes: Span<UInt8>, from start: Int) -> Int {
+        var index = start
+        while index < bytes.count, bytes[index] != byte { index += 1 }
+        return index
+    }
+
+    /// Where the quote stands that ends the string which begins at `start`, or the line's end.
+    private static func endOfString(_ line: Span<UInt8>, _ start: Int) -> Int {
+        var index = start
+        while index < line.count {
+            let byte = line[index]
+            if byte == quote { return index }
+            index += byte == UInt8(ascii: "\\") ? 2 : 1
+        }
+        return line.count
+    }
+
+    private static func matches(
+        _ line: Span<UInt8>, at index: Int, _ word: String
+    ) -> Bool {
+        var index = index
+        for byte in word.utf8 {
+            guard index < line.count, line[index] == byte else { return false }
+            index += 1
+        }
         return true
     }
 
@@ -158,31 +173,16 @@ package struct SSEScanner {
         return index
     }
 
-    /// Where the value of `key` begins, if `key` stands at `index`.
-    private static func value(_ line: Span<UInt8>, _ index: Int, _ key: [UInt8]) -> Int? {
-        guard matches(line, at: index, key) else { return nil }
-        let value = skipSpace(line, index + key.count)
-        return value < line.count ? value : nil
-    }
-
-    private static func isNonEmptyText(
-        _ line: Span<UInt8>, _ index: Int, _ key: [UInt8]
-    ) -> Bool {
-        guard let value = value(line, index, key), line[value] == quote else { return false }
-        return value + 1 < line.count && line[value + 1] != quote
-    }
-
-    private static func number(_ line: Span<UInt8>, _ index: Int, _ key: [UInt8]) -> Int? {
-        guard var position = value(line, index, key) else { return nil }
-        let start = position
+    private static func number(_ line: Span<UInt8>, _ value: Int) -> Int? {
+        var position = value
         var number = 0
         // Nine digits are more tokens than any context has, and cannot overflow.
-        while position < line.count, position - start < 9,
+        while position < line.count, position - value < 9,
             case let digit = line[position] &- UInt8(ascii: "0"), digit < 10
         {
             number = number * 10 + Int(digit)
             position += 1
         }
-        return position > start ? number : nil
+        return position > value ? number : nil
     }
 }

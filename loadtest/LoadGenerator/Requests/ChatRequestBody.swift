@@ -1,44 +1,62 @@
-package import NIOCore
+import NIOCore
 
-/// Settings of a streamed chat completion that are the same for all requests of a run.
-package struct ChatRequestBody: Sendable, Equatable {
-    package var model = "default"
-    package var maxTokens = 64
-    /// Generate `maxTokens` whatever the model says (llama-server, vLLM and Switchyard know it).
-    package var ignoresEndOfSequence = false
-    package var temperature: Double? = 0
-    /// Further members as JSON text, for example `"top_p":0.9`.
-    package var extraMembers: [String] = []
+/// A class's streamed chat completions as JSON; what all have in common is written once.
+struct ChatRequestBody {
+    private let opening: [UInt8]
+    private let middle: [UInt8]
+    private let closing: [UInt8]
 
-    package init() {}
-
-    /// The body for one prompt.
-    package func encoded(prompt: String, maxTokens override: Int? = nil) -> ByteBuffer {
-        var text = "{\"model\":\(Self.quoted(model)),\"messages\":[{\"role\":\"user\",\"content\":"
-        text += Self.quoted(prompt)
-        text += "}],\"stream\":true,\"stream_options\":{\"include_usage\":true},\"max_tokens\":"
-        text += "\(override ?? maxTokens)"
-        if ignoresEndOfSequence { text += ",\"ignore_eos\":true" }
-        if let temperature { text += ",\"temperature\":\(temperature)" }
-        for member in extraMembers { text += "," + member }
-        text += "}"
-        return ByteBuffer(string: text)
+    init(_ traffic: TrafficClass) {
+        opening = Array("{\"model\":".utf8) + Self.quoted(traffic.model) + Array(",".utf8)
+        middle = Array(
+            ",\"stream\":true,\"stream_options\":{\"include_usage\":true},\"max_tokens\":".utf8)
+        var rest: [UInt8] = []
+        if traffic.ignoresEndOfSequence { rest += ",\"ignore_eos\":true".utf8 }
+        if let temperature = traffic.temperature { rest += ",\"temperature\":\(temperature)".utf8 }
+        if let tier = traffic.tier { rest += Array(",\"service_tier\":".utf8) + Self.quoted(tier) }
+        for member in traffic.extraMembers { rest += Array(",".utf8) + Array(member.utf8) }
+        closing = rest + Array("}".utf8)
     }
 
-    /// A JSON string (RFC 8259 §7).
-    static func quoted(_ text: String) -> String {
-        var result = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": result += "\\\""
-            case "\\": result += "\\\\"
-            case "\n": result += "\\n"
-            case _ where scalar.value < 0x20:
-                let digits = String(scalar.value, radix: 16)
-                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            default: result.unicodeScalars.append(scalar)
+    func encoded(_ messages: [ChatMessage], maxTokens: Int) -> ByteBuffer {
+        var buffer = ByteBuffer()
+        buffer.reserveCapacity(
+            messages.reduce(256 + closing.count) { $0 + $1.text.count + 48 })
+        buffer.writeBytes(opening)
+        buffer.writeStaticString("\"messages\":[")
+        for (index, message) in messages.enumerated() {
+            buffer.writeString((index == 0 ? "" : ",") + "{\"role\":\"\(message.role.rawValue)\"")
+            buffer.writeStaticString(",\"content\":\"")
+            buffer.writeBytes(message.text)
+            buffer.writeStaticString("\"}")
+        }
+        buffer.writeStaticString("]")
+        buffer.writeBytes(middle)
+        buffer.writeString("\(maxTokens)")
+        buffer.writeBytes(closing)
+        return buffer
+    }
+
+    private static func quoted(_ text: String) -> [UInt8] {
+        [UInt8(ascii: "\"")] + escaped(text) + [UInt8(ascii: "\"")]
+    }
+
+    /// What stands between the quotes of a JSON string (RFC 8259 §7).
+    static func escaped(_ text: String) -> [UInt8] {
+        var result: [UInt8] = []
+        result.reserveCapacity(text.utf8.count)
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "\""), UInt8(ascii: "\\"): result += [UInt8(ascii: "\\"), byte]
+            case UInt8(ascii: "\n"): result += "\\n".utf8
+            case 0..<0x20:
+                let digits = String(byte, radix: 16)
+                result += "\\u".utf8
+                result += String(repeating: "0", count: 4 - digits.count).utf8
+                result += digits.utf8
+            default: result.append(byte)
             }
         }
-        return result + "\""
+        return result
     }
 }

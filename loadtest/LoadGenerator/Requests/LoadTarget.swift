@@ -1,16 +1,19 @@
 package import HTTPTransport
+import NIOCore
 
-/// The server under load: `http://host:port`, a path prefix allowed.
+/// A server under load: `http://host:port` or `https://…`, a path prefix allowed.
 package struct LoadTarget: Sendable, Equatable {
     package var host: String
     package var port: Int
+    package var isSecure: Bool
     /// "" or "/prefix", in front of every path.
     package var prefix: String
 
-    /// nil when `url` is no plain http URL.
+    /// nil when `url` is no plain http or https URL.
     package init?(url: String) {
-        guard url.hasPrefix("http://") else { return nil }
-        let rest = url.dropFirst("http://".count)
+        guard let scheme = ["http://", "https://"].first(where: url.hasPrefix) else { return nil }
+        isSecure = scheme == "https://"
+        let rest = url.dropFirst(scheme.count)
         let authority = rest.prefix { $0 != "/" }
         var path = String(rest.dropFirst(authority.count))
         while path.hasSuffix("/") { path.removeLast() }
@@ -22,7 +25,7 @@ package struct LoadTarget: Sendable, Equatable {
             self.port = port
             host = String(authority[..<colon])
         } else {
-            port = 80
+            port = isSecure ? 443 : 80
             host = String(authority)
         }
         if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
@@ -31,4 +34,11 @@ package struct LoadTarget: Sendable, Equatable {
 
     package var endpoint: HTTPEndpoint { .tcp(host: host, port: port) }
     package var authority: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+    package var scheme: String { isSecure ? "https" : "http" }
+
+    /// What the server's certificate must be for; nil: the address that was connected to.
+    var serverName: String? {
+        // An address is none: a certificate's names are names of hosts.
+        (try? SocketAddress(ipAddress: host, port: 0)) == nil ? host : nil
+    }
 }

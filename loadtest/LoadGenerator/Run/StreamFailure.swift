@@ -1,15 +1,33 @@
+import GRPC
 import HTTPTransport
+
+/// How a stream ended, as its protocol has it.
+enum StreamEnd {
+    /// nil: both sides ended normally.
+    case http(HTTPStreamError?)
+    case grpc(GRPCStatus)
+}
 
 /// Names of failures in reports: a small closed set, so that they can be counted.
 enum StreamFailure {
-    /// nil: the answer is whole.
-    static func kind(of stream: LoadStream, _ error: HTTPStreamError?) -> String? {
+    /// nil: the answer is whole, or was given up by the scenario.
+    static func kind(of stream: LoadStream, _ end: StreamEnd) -> String? {
         if stream.isTimedOut { return "timeout" }
-        if let error { return word(error) }
+        if stream.isCancelled { return nil }
+        switch end {
+        case .http(let error?): return word(error)
+        case .grpc(let status) where !status.isOK:
+            return "grpc \(status.code.name)" + (status.origin == .peer ? "" : ", connection")
+        default: break
+        }
         if stream.status != 200 { return "status \(stream.status)" }
-        guard stream.isChat else { return nil }
-        if stream.scanner.hasError { return "error event" }
-        if !stream.scanner.isDone { return "truncated: no [DONE]" }
+        guard stream.work.isChat else { return nil }
+        let tally = stream.tally
+        if tally.hasError { return "error event" }
+        if !tally.isDone {
+            return stream.work.encoding == .json
+                ? "truncated: no [DONE]" : "truncated: no finish reason"
+        }
         return nil
     }
 
