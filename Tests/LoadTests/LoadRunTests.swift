@@ -206,6 +206,21 @@ import Testing
         #expect(stub.seen.count > 5)
     }
 
+    @Test func streamsThatBeganBeforeTheMeasurementCountAsOutput() async throws {
+        let stub = ChatStub(gap: .milliseconds(1))
+        let report = try await withServer(stub) { target in
+            var run = configuration(target, .h2, requests: 1, concurrency: 2, short(1_000_000))
+            run.warmUpSeconds = 0.05
+            run.extent = .seconds(0.2)
+            return try await LoadRun.perform(run)
+        }
+        #expect(stub.seen.count == 2)
+        #expect(report.outputDeltas > 0)
+        #expect(report.interTokenLatency != nil)
+        // As requests they do not count.
+        #expect(report.succeeded + report.failed + report.cutOff == 0)
+    }
+
     @Test func twoServersShareTheRequests() async throws {
         let (first, second) = (ChatStub(), ChatStub())
         for version in Version.allCases {

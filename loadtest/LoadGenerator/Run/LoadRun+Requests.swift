@@ -72,6 +72,12 @@ extension LoadRun {
         stream.purpose == .measured && phase == .measuring
     }
 
+    /// Whether its output counts. That of a stream which began while the load settled does, as
+    /// far as it comes later; as a request it does not.
+    private func isOutputMeasured(_ stream: LoadStream) -> Bool {
+        stream.purpose != .probe && phase == .measuring
+    }
+
     func admitted(_ stream: LoadStream, _ queueNanoseconds: UInt64) {
         guard isMeasured(stream) else { return }
         measurements.admitted(
@@ -89,13 +95,13 @@ extension LoadRun {
     }
 
     func delivered(_ deltas: Int, by stream: LoadStream, now: UInt64) {
-        guard isMeasured(stream) else { return }
+        guard isOutputMeasured(stream) else { return }
         measurements.delivered(class: stream.work.measuredClass, deltas: deltas, at: now)
     }
 
     /// A slow reader's gaps are its own.
     func recordGap(of stream: LoadStream, from: UInt64, to: UInt64) {
-        guard isMeasured(stream), !stream.isSlowReader else { return }
+        guard isOutputMeasured(stream), !stream.isSlowReader else { return }
         let duringProbe = probe.map { $0.window?.overlaps(from: from, to: to) ?? false }
         measurements.gap(
             class: stream.work.measuredClass, from: from, to: to, duringProbe: duringProbe)
