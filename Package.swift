@@ -253,7 +253,8 @@ let package = Package(
         .testTarget(
             name: "LoadTests",
             dependencies: [
-                "LoadGenerator", "GRPC", "HTTPTransport", "XAIProto", protobuf, log,
+                "LoadGenerator", "GRPC", "HTTPTransport", "InferenceTypes", "XAIProto", protobuf,
+                log,
             ] + nio,
             swiftSettings: [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]),
         .testTarget(name: "TidyTests", swiftSettings: [.swiftLanguageMode(.v6)]),

@@ -36,12 +36,7 @@ import Testing
     }
 
     private static func report(_ objective: ServiceLevelObjective = .init()) throws -> LoadReport {
-        let target = try #require(LoadTarget(url: "http://127.0.0.1:1"))
-        var configuration = LoadConfiguration(targets: [target])
-        configuration.work = .small
-        configuration.extent = .seconds(10)
-        return LoadReport(
-            configuration, measured(objective), MeasuredWindow(seconds: 10), connections: 1)
+        try LoadReport.sample(measured(objective), seconds: 10)
     }
 
     @Test func keepsWhatItsFirstFormHad() throws {

@@ -6,6 +6,6 @@ struct SwitchyardLoad: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "switchyard-load",
         abstract: "Measure a server of streamed chat completions.",
-        subcommands: [RunCommand.self, ImportCommand.self],
+        subcommands: [RunCommand.self, ImportCommand.self, CompareCommand.self],
         defaultSubcommand: RunCommand.self)
 }
