@@ -4,7 +4,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help run build test interop bench prove-failover prove-routing prove-jobs \
-	prove-metering prove-shares prove-tiers prove-slow-readers format fuzz sanitize clean bootstrap
+	prove-metering prove-shares prove-tiers prove-slow-readers format fuzz sanitize clean bootstrap \
+	check-report
 
 # Paths that the bootstrap found; SWIFT_LINK_FLAGS makes the programs find libllama.
 ENVIRONMENT := source ./.build-env
@@ -72,6 +73,11 @@ prove-tiers:  ## a flood of batch requests beside a priority client, with tiers 
 
 prove-slow-readers:  ## a thousand clients that do not read beside one that does
 	$(PROVE)
+
+check-report:  ## a page of switchyard-load report, checked in a headless chromium (apt-get install chromium)
+	@deploy/bootstrap.sh --with-tests
+	@$(ENVIRONMENT) && $(SWIFT_BUILD) -c release $(PROGRAMS) && \
+		$(SWIFT_BUILD) -c release --product switchyard-load && scripts/check-report.sh $(ARGUMENTS)
 
 format:  ## format all Swift sources in place
 	@git ls-files -z '*.swift' ':!:*.pb.swift' | xargs -0 swift format --in-place --parallel

@@ -6,6 +6,9 @@ struct SwitchyardLoad: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "switchyard-load",
         abstract: "Measure a server of streamed chat completions.",
-        subcommands: [RunCommand.self, ImportCommand.self, CompareCommand.self],
+        subcommands: [
+            RunCommand.self, ReportCommand.self, CompareCommand.self, FindKneeCommand.self,
+            ImportCommand.self,
+        ],
         defaultSubcommand: RunCommand.self)
 }
