@@ -74,6 +74,7 @@ let package = Package(
         .executable(name: "switchyard-load", targets: ["switchyard-load"]),
         .executable(name: "routing-benchmark", targets: ["routing-benchmark"]),
         .executable(name: "admission-benchmark", targets: ["admission-benchmark"]),
+        .executable(name: "recording-benchmark", targets: ["recording-benchmark"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
@@ -109,6 +110,9 @@ let package = Package(
             name: "admission-benchmark", dependencies: ["Admission", "InferenceTypes"],
             path: "loadtest/admission-benchmark", swiftSettings: strict,
             linkerSettings: [.linkedLibrary("m")]),
+        .executableTarget(
+            name: "recording-benchmark", dependencies: ["LoadGenerator"],
+            path: "loadtest/recording-benchmark", swiftSettings: strict),
         .target(
             name: "LoadGenerator",
             dependencies: [
@@ -266,7 +270,7 @@ let package = Package(
 if isSanitizing {
     let programs = [
         "switchyard", "switchyard-load", "routing-benchmark", "admission-benchmark",
-        "Configuration", "Gateway", "Worker",
+        "recording-benchmark", "Configuration", "Gateway", "Worker",
     ]
     let tested = ["HTTPTransport", "Compression", "Tokenization", "LlamaEngine"]
     package.products = []

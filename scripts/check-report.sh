@@ -4,12 +4,12 @@
 #
 #     scripts/check-report.sh [DIR]      DIR keeps the pages, screenshots and PDFs
 #
-# Environment: SWITCHYARD_PROGRAMS (.build/release), SWITCHYARD_MODEL (the bootstrap's).
+# Environment: PROGRAMS (.build/release), MODEL (the bootstrap's).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-programs=${SWITCHYARD_PROGRAMS:-.build/release}
-model=${SWITCHYARD_MODEL:-${SWITCHYARD_DEFAULT_MODEL:?}}
+programs=${PROGRAMS:-.build/release}
+model=${MODEL:-${SWITCHYARD_DEFAULT_MODEL:?}}
 work=${1:-$(mktemp -d)}
 mkdir -p "$work"
 load=$programs/switchyard-load
@@ -41,10 +41,23 @@ done
 
 url=http://127.0.0.1:$port
 common=(--url "$url" --ignore-eos --max-tokens 24 --pid "server=$server" --slo-ttft-ms 300)
+cat >"$work/mix.yaml" <<YAML
+target: $url
+load: {poisson: 30}
+duration_seconds: 12
+slo: {ttft_ms: 60}
+mix:
+  - {name: chat, weight: 3, tenant: acme-with-a-long-name, tier: priority, output_tokens: 20}
+  - {name: chat, weight: 2, tenant: free, output_tokens: 20}
+  - {name: bulk, weight: 1, tenant: free, tier: batch, output_tokens: 60, ignore_eos: true}
+YAML
+"$load" --scenario "$work/mix.yaml" --json >"$work/mix.json"
 "$load" "${common[@]}" --rate 10 --duration 12 --json >"$work/calm.json"
 "$load" "${common[@]}" --rate 45 --duration 12 --json >"$work/busy.json"
 "$load" find-knee "${common[@]}" --first-rate 8 --step-seconds 4 --runs-max 8 -o "$work/knee.json"
 "$load" report "$work/calm.json" -o "$work/one.html" --title "One run"
 "$load" report "$work"/{calm,busy,knee}.json -o "$work/all.html" --title "Two runs and their knee"
+"$load" report "$work/mix.json" same="$work/mix.json" -o "$work/mix.html" --title "Tenants and tiers"
 python3 scripts/check-report.py "$work/one.html" --panels 8 --keep "$work/one"
 python3 scripts/check-report.py "$work/all.html" --panels 12 --keep "$work/all"
+python3 scripts/check-report.py "$work/mix.html" --panels 16 --keep "$work/mix"
