@@ -47,6 +47,21 @@ import Testing
         #expect(abs(Double(turns.count { $0.pace != nil }) / 2_000 - 1) < 0.07)
     }
 
+    @Test func slowReadersAreMeasuredApart() {
+        var mix = [TrafficClass(), TrafficClass(), TrafficClass()]
+        for (index, name) in ["none", "some", "all"].enumerated() { mix[index].name = name }
+        mix[1].slowReaders = .init(fraction: 0.5, pace: .stall(seconds: 1))
+        mix[2].slowReaders = .init(fraction: 1, pace: .stall(seconds: 1))
+        let classes = MeasuredClasses(mix)
+        #expect(
+            classes.list.map(\.name) == [
+                "none", "some", "some read slowly", "all read slowly",
+            ])
+        #expect(classes.index(0, slow: false) == 0)
+        #expect(classes.index(1, slow: false) == 1 && classes.index(1, slow: true) == 2)
+        #expect(classes.index(2, slow: true) == 3)
+    }
+
     @Test func lengthsFollowTheirDistributions() {
         var traffic = TrafficClass()
         func outputs(_ distribution: Distribution) -> [Int] {

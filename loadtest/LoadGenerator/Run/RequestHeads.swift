@@ -65,14 +65,11 @@ struct MeasuredClasses {
 
     init(_ classes: [TrafficClass]) {
         for traffic in classes {
+            let fraction = traffic.slowReaders?.fraction ?? 0
             normal.append(list.count)
-            list.append(traffic.requestClass(slow: false))
-            if traffic.slowReaders == nil {
-                slow.append(list.count - 1)
-            } else {
-                slow.append(list.count)
-                list.append(traffic.requestClass(slow: true))
-            }
+            if fraction < 1 { list.append(traffic.requestClass(slow: false)) }
+            slow.append(list.count)
+            if fraction > 0 { list.append(traffic.requestClass(slow: true)) }
         }
     }
 
