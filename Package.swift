@@ -72,6 +72,7 @@ let package = Package(
     products: [
         .executable(name: "switchyard", targets: ["switchyard"]),
         .executable(name: "switchyard-load", targets: ["switchyard-load"]),
+        .executable(name: "simulated-upstream", targets: ["simulated-upstream"]),
         .executable(name: "routing-benchmark", targets: ["routing-benchmark"]),
         .executable(name: "admission-benchmark", targets: ["admission-benchmark"]),
         .executable(name: "recording-benchmark", targets: ["recording-benchmark"]),
@@ -103,6 +104,13 @@ let package = Package(
             name: "switchyard-load",
             dependencies: ["LoadGenerator", "HTTPTransport", arguments],
             path: "loadtest/switchyard-load", swiftSettings: strict),
+        .executableTarget(
+            name: "simulated-upstream", dependencies: ["SimulatedUpstream", arguments] + nio,
+            path: "loadtest/simulated-upstream", swiftSettings: strict),
+        .target(
+            name: "SimulatedUpstream",
+            dependencies: [.product(name: "NIOHTTP1", package: "swift-nio")] + nio,
+            path: "loadtest/SimulatedUpstream", swiftSettings: strict),
         .executableTarget(
             name: "routing-benchmark", dependencies: ["Routing", "InferenceTypes"],
             path: "loadtest/routing-benchmark", swiftSettings: strict),
@@ -257,7 +265,8 @@ let package = Package(
         .testTarget(
             name: "LoadTests",
             dependencies: [
-                "LoadGenerator", "GRPC", "HTTPTransport", "InferenceTypes", "XAIProto", protobuf,
+                "LoadGenerator", "SimulatedUpstream", "GRPC", "HTTPTransport", "InferenceTypes",
+                "XAIProto", protobuf,
                 log,
             ] + nio,
             swiftSettings: [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]),
@@ -269,8 +278,8 @@ let package = Package(
 // The sanitizer is for what calls C; nothing else is built then.
 if isSanitizing {
     let programs = [
-        "switchyard", "switchyard-load", "routing-benchmark", "admission-benchmark",
-        "recording-benchmark", "Configuration", "Gateway", "Worker",
+        "switchyard", "switchyard-load", "simulated-upstream", "routing-benchmark",
+        "admission-benchmark", "recording-benchmark", "Configuration", "Gateway", "Worker",
     ]
     let tested = ["HTTPTransport", "Compression", "Tokenization", "LlamaEngine"]
     package.products = []
