@@ -3,9 +3,9 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run build test interop bench prove-failover prove-routing prove-jobs \
-	prove-metering prove-shares prove-tiers prove-slow-readers format fuzz sanitize clean bootstrap \
-	check-report
+.PHONY: help run build test interop bench compare prove-failover prove-routing prove-jobs \
+	prove-metering prove-shares prove-tiers prove-slow-readers format fuzz sanitize clean \
+	bootstrap check-report
 
 # Paths that the bootstrap found; SWIFT_LINK_FLAGS makes the programs find libllama.
 ENVIRONMENT := source ./.build-env
@@ -49,6 +49,11 @@ interop:  ## smg before our workers, other engines before our gateway (installs 
 bench:  ## measure against llama-server and llama-batched-bench
 	@deploy/bootstrap.sh --with-tests --with-peers
 	@$(ENVIRONMENT) && $(SWIFT_BUILD) -c release && scripts/bench.sh $(ARGUMENTS)
+
+compare:  ## measure gateways and engines of others and ours (ARGUMENTS="--only paced,fast-64")
+	@deploy/bootstrap.sh --with-peers
+	@$(ENVIRONMENT) && $(SWIFT_BUILD) -c release && \
+		{ python3 loadtest/peers/install.py || true; } && loadtest/compare.py $(ARGUMENTS)
 
 prove-failover:  ## kill workers under constant load for minutes; every transcript is compared
 	@deploy/bootstrap.sh --with-tests

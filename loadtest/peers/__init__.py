@@ -1,0 +1,1 @@
+"""Other servers and gateways, started and measured the same way as ours."""

@@ -1,0 +1,142 @@
+#!/usr/bin/env python3
+"""Whether switchyard-load sees what independent tools see on the same server.
+
+    loadtest/peers/crosscheck.py [--programs DIR] [--rounds N] [--quick]
+
+h2load: requests/s of GET /v1/models of a simulated `switchyard serve`, over HTTP/1.1 and HTTP/2.
+aiperf: TTFT and ITL of a simulated upstream with a known pace, with a tokenizer made here.
+Prints a table with differences in per cent.
+"""
+
+import argparse
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from types import SimpleNamespace
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "loadtest"))
+
+from peers import install, load, native, upstream  # noqa: E402
+
+# Bytes as tokens: aiperf needs some tokenizer to make prompts up; what it counts is the server's.
+TOKENIZER = """
+import sys
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from transformers import PreTrainedTokenizerFast
+alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+tokenizer = Tokenizer(models.BPE(
+    vocab={text: index for index, text in enumerate([*alphabet, "<end>"])}, merges=[]))
+tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+tokenizer.decoder = decoders.ByteLevel()
+PreTrainedTokenizerFast(
+    tokenizer_object=tokenizer, eos_token="<end>", bos_token="<end>").save_pretrained(sys.argv[1])
+"""
+TTFT_MS, STEP_MS, TOKENS, STREAMS = 50, 20, 64, 16
+
+
+def requests_per_second(context, directory):
+    """{(protocol, tool): requests/s}"""
+    server = native.start(context, directory)
+    count = "20000" if context.quick else "100000"
+    found = {}
+    try:
+        for protocol, flags in (("h1", ["--h1", "-c", "32"]), ("h2", ["-c", "4", "-m", "32"])):
+            text = subprocess.run(
+                ["h2load", "-t", "1", *flags, "-n", count, f"{server.url}/v1/models"],
+                capture_output=True, text=True, timeout=load.LIMIT).stdout
+            found[protocol, "h2load"] = float(
+                re.search(r"finished in .*?, ([\d.]+) req/s", text)[1])
+            report = load.chats(
+                context.programs, server, [], "--mode", "small", "--protocol", protocol,
+                "--connections", 4, "--concurrency", 32 if protocol == "h1" else 128,
+                "--warmup", 1000, "--requests", count)
+            found[protocol, "ours"] = report["requestsPerSecond"]
+    finally:
+        server.stop()
+    return found
+
+
+def latencies(context, directory):
+    """{(figure, tool): ms}"""
+    back = upstream.start(
+        context.programs, directory, "--ttft-ms", TTFT_MS, "--step-ms", STEP_MS, "--phases", 20)
+    requests = STREAMS * (4 if context.quick else 10)
+    try:
+        ours = load.chats(
+            context.programs, back, [], "--model", upstream.MODEL, "--protocol", "h1",
+            "--concurrency", STREAMS, "--warmup", STREAMS, "--requests", requests,
+            "--max-tokens", TOKENS)
+        theirs = aiperf(back, directory, requests)
+    finally:
+        back.stop()
+    found = {}
+    for name, key, other in (("TTFT", "timeToFirstToken", "time_to_first_token"),
+                             ("TPOT", "timePerOutputToken", "inter_token_latency")):
+        for share in ("p50", "p99"):
+            found[f"{name} {share}", "ours"] = ours[key][share]
+            found[f"{name} {share}", "aiperf"] = theirs[other][share]
+    return found
+
+
+def aiperf(server, directory, requests):
+    binaries = install.environment("aiperf") / "bin"
+    # Offline, it looks for a tokenizer where downloads of the hub would lie.
+    home, revision = Path(directory, "hub-home"), "0" * 40
+    stored = home / "hub/models--local--bytes"
+    tokenizer = stored / "snapshots" / revision
+    (stored / "refs").mkdir(parents=True)
+    (stored / "refs/main").write_text(revision)
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1",
+                   "HOME": directory, "HF_HOME": str(home)}
+    subprocess.run([binaries / "python", "-c", TOKENIZER, tokenizer], check=True,
+                   capture_output=True, env=environment)
+    command = [
+        binaries / "aiperf", "profile", "--model", upstream.MODEL, "--url", server.url,
+        "--endpoint-type", "chat", "--streaming", "--tokenizer", "local/bytes",
+        "--concurrency", STREAMS, "--request-count", requests,
+        "--warmup-request-count", STREAMS, "--synthetic-input-tokens-mean", 200,
+        "--synthetic-input-tokens-stddev", 0, "--output-tokens-mean", TOKENS,
+        "--output-tokens-stddev", 0, "--use-server-token-count", "--ui", "none",
+        "--artifact-dir", os.path.join(directory, "aiperf")]
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True,
+                          env=environment, timeout=load.LIMIT, cwd=directory)
+    for path in Path(directory, "aiperf").rglob("*.json"):
+        document = json.loads(path.read_text())
+        if isinstance(document, dict) and "time_to_first_token" in document:
+            return document
+    raise SystemExit(f"aiperf gave no report: {(done.stdout + done.stderr)[-3000:]}")
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--programs", type=Path, default=ROOT / ".build/release")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--quick", action="store_true")
+    arguments = parser.parse_args()
+    context = SimpleNamespace(
+        programs=arguments.programs.resolve(), quick=arguments.quick,
+        model=os.environ["SWITCHYARD_DEFAULT_MODEL"])
+    measured = {}
+    for part in (requests_per_second, latencies):
+        for _ in range(arguments.rounds):
+            with tempfile.TemporaryDirectory(prefix="crosscheck-") as directory:
+                for key, value in part(context, directory).items():
+                    measured.setdefault(key, []).append(value)
+    print("| figure | tool | theirs | ours | difference |\n|---|---|--:|--:|--:|")
+    for (figure, tool), values in measured.items():
+        if tool != "ours":
+            theirs = statistics.median(values)
+            ours = statistics.median(measured[figure, "ours"])
+            print(f"| {figure} | {tool} | {theirs:.2f} | {ours:.2f} "
+                  f"| {100 * (ours / theirs - 1):+.1f} % |")
+
+
+if __name__ == "__main__":
+    main()

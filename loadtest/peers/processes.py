@@ -1,0 +1,135 @@
+"""Processes that a comparison starts: their ports, logs, CPU seconds and memory (proc(5))."""
+
+import json
+import os
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+TICKS = os.sysconf("SC_CLK_TCK")
+PAGE = os.sysconf("SC_PAGE_SIZE")
+CORES = len(os.sched_getaffinity(0))
+
+
+class Failed(Exception):
+    """Something that a comparison needs did not come up; the text says what and why."""
+
+
+def free_port():
+    """Of loopback; most peers cannot be told to let the system choose."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def fetch(url, seconds=2):
+    """The answer's body; None unless it is 200."""
+    try:
+        with urllib.request.urlopen(url, timeout=seconds) as answer:
+            return answer.read()
+    except (urllib.error.URLError, OSError, ValueError):
+        return None
+
+
+def post(url, body, seconds=60):
+    """A JSON answer. Raises what urllib does."""
+    request = urllib.request.Request(
+        url, json.dumps(body).encode(),
+        {"content-type": "application/json", "authorization": "Bearer none"})
+    with urllib.request.urlopen(request, timeout=seconds) as answer:
+        return json.load(answer)
+
+
+class Process:
+    """One program and what it starts itself. Its output goes to `log`."""
+
+    def __init__(self, name, command, directory, environment=None, first_line=False):
+        self.name = name
+        self.command = [str(part) for part in command]
+        self.log = Path(directory) / f"{name}.log"
+        with open(self.log, "ab") as log:
+            self.child = subprocess.Popen(
+                self.command, stdin=subprocess.DEVNULL, stderr=log, cwd=directory,
+                stdout=subprocess.PIPE if first_line else log,
+                env={**os.environ, **(environment or {})}, start_new_session=True)
+        self.first_line = None
+        if first_line:
+            self.first_line = self.child.stdout.readline().decode()
+            if not self.first_line:
+                raise Failed(self.describe("ended"))
+
+    def describe(self, what):
+        text = self.log.read_text(errors="replace")
+        return f"{self.name} {what}; its log ends with:\n{text[-3000:]}"
+
+    def await_true(self, condition, seconds=180):
+        end = time.monotonic() + seconds
+        while not condition():
+            if self.child.poll() is not None:
+                raise Failed(self.describe(f"ended with {self.child.returncode}"))
+            if time.monotonic() > end:
+                raise Failed(self.describe(f"was not ready after {seconds} s"))
+            time.sleep(0.1)
+
+    def pids(self):
+        """Its own and its descendants'."""
+        children = {}
+        for entry in os.listdir("/proc"):
+            if entry.isdigit():
+                fields = stat(int(entry))
+                if fields:
+                    children.setdefault(int(fields[1]), []).append(int(entry))
+        found, queue = [], [self.child.pid]
+        while queue:
+            pid = queue.pop()
+            found.append(pid)
+            queue.extend(children.get(pid, []))
+        return found
+
+    def cpu_seconds(self):
+        """Of all its processes so far, those that ended included."""
+        total = 0
+        for pid in self.pids():
+            fields = stat(pid)
+            if fields:
+                total += sum(map(int, fields[11:15]))
+        return total / TICKS
+
+    def resident_bytes(self):
+        """Of all its processes; what they share counts for each."""
+        total = 0
+        for pid in self.pids():
+            try:
+                total += int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE
+            except (OSError, IndexError):
+                pass
+        return total
+
+    def stop(self, seconds=10):
+        """SIGTERM, then SIGKILL to what is left of its own processes."""
+        pids = self.pids() if self.child.poll() is None else []
+        self.child.terminate()
+        try:
+            self.child.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.child.kill()
+            self.child.wait()
+        for pid in pids[1:]:
+            try:
+                if os.getpgid(pid) == self.child.pid:
+                    os.kill(pid, 9)
+            except OSError:
+                pass
+        if self.child.stdout:
+            self.child.stdout.close()
+
+
+def stat(pid):
+    """Fields of /proc/PID/stat from the third on: state, parent, …; None when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
