@@ -4,7 +4,7 @@
     loadtest/compare.py [--only EXPERIMENT,...] [--peers NAME,...] [--rounds N] [--quick]
                         [--programs DIR] [--output DIR]
 
-Writes raw.json (every run with its command), and table.md into loadtest/results/DATE-compare. Runs
+Writes raw.json (every run with its command; PROGRAMS, TMP and ~ stand for folders) and table.md into loadtest/results/DATE-compare. Runs
 that are already in the folder's raw.json stay, except those of the experiments and peers that run
 again, so that parts can be run one after the other.
 """
@@ -83,7 +83,10 @@ class Context:
 
     def save(self):
         text = json.dumps({"facts": self.facts, "runs": self.raw}, indent=1, sort_keys=True)
-        self.path.write_text(text.replace(str(Path.home()), "~") + "\n")
+        for path, name in ((self.programs, "PROGRAMS"), (tempfile.gettempdir(), "TMP"),
+                           (ROOT, "."), (Path.home(), "~")):
+            text = text.replace(str(path), name)
+        self.path.write_text(text + "\n")
         (self.output / "table.md").write_text(tables.render(self.raw, self.facts))
 
 
