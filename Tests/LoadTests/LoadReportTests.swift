@@ -91,6 +91,19 @@ import Testing
         #expect(report.tiers?.map(\.shed) == [1, 0])
     }
 
+    @Test func classesWithoutATierAreNotLost() throws {
+        let classes = [RequestClass(tier: "batch"), RequestClass()]
+        var measured = Measurements(classes: classes, start: 0)
+        for index in 0..<2 {
+            measured.sent(class: index, intended: 0, at: 0)
+            measured.delivered(class: index, deltas: index + 1, at: 1)
+        }
+        let report = try LoadReport.sample(measured, seconds: 1)
+        #expect(report.tiers?.map(\.name) == ["batch", "none"])
+        #expect(report.tiers?.map(\.outputTokens) == [1, 2])
+        #expect(report.tenants?.isEmpty == true)
+    }
+
     @Test func timelineAndBlocksAddUpToTheRun() throws {
         let report = try Self.report()
         let timeline = try #require(report.timeline)

@@ -41,22 +41,28 @@ extension LoadReport {
         classes = zip(measured.classes, measured.byClass).map {
             Group(name: $0.name, $1, seconds: seconds)
         }
-        let tenantNames = Self.ascending(measured.classes.compactMap(\.tenant))
-        let tierNames = Self.ascending(measured.classes.compactMap(\.tier))
-        let byTenant = tenantNames.map { name in measured.combined { $0.tenant == name } }
+        let tenantNames = Self.names(measured.classes.map(\.tenant))
+        let tierNames = Self.names(measured.classes.map(\.tier))
+        let byTenant = tenantNames.map { name in
+            measured.combined { ($0.tenant ?? Self.unnamed) == name }
+        }
         tenants = zip(tenantNames, byTenant).map { Group(name: $0, $1, seconds: seconds) }
         tiers = tierNames.map { name in
-            Group(name: name, measured.combined { $0.tier == name }, seconds: seconds)
+            Group(
+                name: name, measured.combined { ($0.tier ?? Self.unnamed) == name },
+                seconds: seconds)
         }
         guard byTenant.count > 1 else { return }
         var byTier: [String: Double] = [:]
         for tier in tierNames {
-            let used = Self.ascending(
-                measured.classes.filter { $0.tier == tier }.compactMap(\.tenant))
+            let used = Self.names(
+                measured.classes.filter { ($0.tier ?? Self.unnamed) == tier }.map(\.tenant))
             guard used.count > 1 else { continue }
             byTier[tier] = Self.jain(
                 used.map { name in
-                    let both = measured.combined { $0.tenant == name && $0.tier == tier }
+                    let both = measured.combined {
+                        ($0.tenant ?? Self.unnamed) == name && ($0.tier ?? Self.unnamed) == tier
+                    }
                     return Double(both.outputTokens)
                 })
         }
@@ -68,7 +74,14 @@ extension LoadReport {
             outputTokensByTier: byTier)
     }
 
-    private static func ascending(_ names: [String]) -> [String] { Set(names).sorted() }
+    /// Classes without a tenant or a tier, in a run where others have one.
+    private static let unnamed = "none"
+
+    /// Ascending; empty where nothing has a name.
+    private static func names(_ names: [String?]) -> [String] {
+        if names.allSatisfy({ $0 == nil }) { return [] }
+        return Set(names.map { $0 ?? unnamed }).sorted()
+    }
 
     /// Jain's fairness index: (sum x)² / (n · sum x²); 1 when nobody has anything.
     package static func jain(_ shares: [Double]) -> Double {
