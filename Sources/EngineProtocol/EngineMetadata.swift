@@ -10,6 +10,7 @@ package import InferenceTypes
 /// | `switchyard-tenant` | the tenant's name, percent-encoded like `grpc-message` |
 /// | `switchyard-tenant-weight` | its part, in proportion to those of its tier's other tenants |
 /// | `switchyard-deadline` | milliseconds from sending until the worker ends the request |
+/// | `switchyard-first-token` | milliseconds from sending in which the first token is wanted |
 /// | `switchyard-position` | how many tokens at the prompt's end are generated output |
 /// | `switchyard-seed` | the 64-bit seed, decimal; the message carries a fold of it |
 /// | `switchyard-prefix-salt` | the salt of its KV blocks' hashes in `SubscribeKvEvents`, decimal |
@@ -28,6 +29,9 @@ package struct EngineMetadata: Sendable, Hashable {
     /// DEADLINE_EXCEEDED. Nil: no such limit. Of one tenant's requests the one that is due first
     /// goes first.
     package var deadlineMilliseconds: Int64?
+    /// Milliseconds from sending in which the first token is wanted: orders the request among its
+    /// tenant's others as a deadline does, and ends nothing. Nil: no such wish.
+    package var firstTokenMilliseconds: Int64?
     /// Tells late output of a superseded attempt from the current one's, in logs and journals.
     package var attempt: Int
     /// The caller takes chunks without tokens before the first token: their `cached_tokens` says
@@ -37,10 +41,11 @@ package struct EngineMetadata: Sendable, Hashable {
     package var trace: TraceContext?
 
     package init(
-        deadlineMilliseconds: Int64? = nil, attempt: Int = 0, wantsProgress: Bool = false,
-        trace: TraceContext? = nil
+        deadlineMilliseconds: Int64? = nil, firstTokenMilliseconds: Int64? = nil,
+        attempt: Int = 0, wantsProgress: Bool = false, trace: TraceContext? = nil
     ) {
         self.deadlineMilliseconds = deadlineMilliseconds
+        self.firstTokenMilliseconds = firstTokenMilliseconds
         self.attempt = attempt
         self.wantsProgress = wantsProgress
         self.trace = trace
@@ -52,6 +57,7 @@ enum EngineMetadataKey {
     static let tenant = "switchyard-tenant"
     static let tenantWeight = "switchyard-tenant-weight"
     static let deadline = "switchyard-deadline"
+    static let firstToken = "switchyard-first-token"
     static let position = "switchyard-position"
     static let seed = "switchyard-seed"
     static let prefixSalt = "switchyard-prefix-salt"
@@ -80,6 +86,9 @@ extension EngineMetadata {
         }
         if let deadlineMilliseconds {
             metadata.append(EngineMetadataKey.deadline, String(max(0, deadlineMilliseconds)))
+        }
+        if let firstTokenMilliseconds {
+            metadata.append(EngineMetadataKey.firstToken, String(max(0, firstTokenMilliseconds)))
         }
         if request.resumedTokens > 0 {
             metadata.append(EngineMetadataKey.position, String(request.resumedTokens))
@@ -131,6 +140,9 @@ extension EngineMetadata {
         request.usage = try UsageIdentity(fields)
         if let value = try number(fields, EngineMetadataKey.deadline) {
             metadata.deadlineMilliseconds = Int64(clamping: value)
+        }
+        if let value = try number(fields, EngineMetadataKey.firstToken) {
+            metadata.firstTokenMilliseconds = Int64(clamping: value)
         }
         if let value = try number(fields, EngineMetadataKey.attempt) {
             metadata.attempt = Int(clamping: value)

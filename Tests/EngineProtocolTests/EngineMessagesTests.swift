@@ -73,7 +73,8 @@ import Testing
         request.tenant = "Müller & Söhne, 100%"
         request.tenantWeight = 2.5
         request.resumedTokens = 2
-        let metadata = EngineMetadata(deadlineMilliseconds: 1500, attempt: 3)
+        let metadata = EngineMetadata(
+            deadlineMilliseconds: 1500, firstTokenMilliseconds: 400, attempt: 3)
 
         let read = try EngineMessages.generateRequest(
             EngineMessages.generateRequest(request), metadata.grpcMetadata(for: request),

@@ -59,6 +59,7 @@ struct Harness {
     mutating func submit(
         _ prompt: [TokenID], maxTokens: Int? = 8, tier: ServiceTier = .standard,
         tenant: String = "", weight: Double = 1, resumed: Int = 0, deadline: Instant? = nil,
+        due: Instant? = nil,
         _ change: (inout SamplingParameters) -> Void = { _ in }
     ) throws(SubmitError) -> SequenceKey {
         lastKey += 1
@@ -71,7 +72,7 @@ struct Harness {
         request.tenant = tenant
         request.tenantWeight = weight
         request.resumedTokens = resumed
-        try scheduler.submit(request, key: key, deadline: deadline, now: now)
+        try scheduler.submit(request, key: key, deadline: deadline, due: due, now: now)
         requests[key] = request
         output[key] = []
         return key

@@ -245,8 +245,11 @@ import Testing
             prompt(3, 10), deadline: harness.now.advanced(byNanoseconds: 4 * Self.second))
         let never = try harness.submit(
             prompt(4, 10), deadline: harness.now.advanced(byNanoseconds: 99 * Self.second))
+        // Wanted at once, and too late: it goes first, and ends no sooner for it.
+        let wanted = try harness.submit(prompt(5, 10), due: harness.now)
         harness.run()
-        let order = [soon, late, relaxed, never].map { harness.firstTokenStep[$0]! }
+        #expect(harness.output[wanted]! == harness.undisturbed(wanted).tokens)
+        let order = [wanted, soon, late, relaxed, never].map { harness.firstTokenStep[$0]! }
         #expect(order == order.sorted())
     }
 

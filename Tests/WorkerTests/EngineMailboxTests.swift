@@ -10,7 +10,7 @@ import Testing
         .submit(
             SequenceKey(number),
             GenerationRequest(id: "r\(number)", prompt: [1], sampling: SamplingParameters()),
-            deadline: nil)
+            deadline: nil, due: nil)
     }
 
     private func take(
@@ -21,7 +21,7 @@ import Testing
             into: &mail, wait: wait, posted: posted, report: EngineReport())
         let keys = mail.map { mail in
             switch mail {
-            case .submit(let key, _, _), .cancel(let key), .pause(let key), .resume(let key):
+            case .submit(let key, _, _, _), .cancel(let key), .pause(let key), .resume(let key):
                 key.rawValue
             case .embed, .stop: UInt64.max
             }

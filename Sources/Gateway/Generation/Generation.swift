@@ -302,9 +302,14 @@ final class Generation: ConnectionWork {
     }
 
     func metadata(choice: Int, attempt: Int, wantsProgress: Bool) -> EngineMetadata {
-        let left = context.deadline.map { max(1, $0.nanoseconds(since: core.clock()) / 1_000_000) }
+        func left(_ instant: Instant?) -> Int64? {
+            instant.map { max(1, $0.nanoseconds(since: core.clock()) / 1_000_000) }
+        }
         return EngineMetadata(
-            deadlineMilliseconds: left, attempt: attempt, wantsProgress: wantsProgress,
+            deadlineMilliseconds: left(context.deadline),
+            // Later attempts go on behind the first token.
+            firstTokenMilliseconds: firstToken == nil ? left(context.firstTokenDeadline) : nil,
+            attempt: attempt, wantsProgress: wantsProgress,
             trace: trace?.context(ofChoice: choice))
     }
 

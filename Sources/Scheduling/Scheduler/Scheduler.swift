@@ -66,9 +66,11 @@ package struct Scheduler: Sendable {
             profile: configuration.stepProfile, forgetting: configuration.forgettingFactor)
     }
 
-    /// Takes a request into the waiting queue. Past `deadline` it ends with `timeLimit`.
+    /// Takes a request into the waiting queue. Past `deadline` it ends with `timeLimit`; `due`, when
+    /// its first token is wanted, only orders it.
     package mutating func submit(
-        _ request: GenerationRequest, key: SequenceKey, deadline: Instant? = nil, now: Instant
+        _ request: GenerationRequest, key: SequenceKey, deadline: Instant? = nil,
+        due: Instant? = nil, now: Instant
     ) throws(SubmitError) {
         guard indices[key] == nil else { throw .duplicateKey }
         guard !request.prompt.isEmpty else { throw .emptyPrompt }
@@ -90,10 +92,11 @@ package struct Scheduler: Sendable {
         let tenant = tenants.enter(
             policy.isOn ? request.tenant : "", tier, weight: request.tenantWeight)
         // As if it had come so early that it were due by now, had it no deadline.
-        let due = deadline.map { $0.advanced(byNanoseconds: -policy.patienceNanoseconds) } ?? now
+        let wanted = [deadline, due].compactMap(\.self).min()
+        let arrival = wanted.map { $0.advanced(byNanoseconds: -policy.patienceNanoseconds) } ?? now
         let record = ScheduledRequest(
             key: key, serial: nextSerial, parameters: request.sampling, tier: tier,
-            tenant: tenant, deadline: deadline, virtualArrival: min(now, due).nanoseconds,
+            tenant: tenant, deadline: deadline, virtualArrival: min(now, arrival).nanoseconds,
             promptCount: request.prompt.count - request.resumedTokens,
             resumedCount: request.resumedTokens, prefixSalt: request.prefixSalt,
             tenantName: request.tenant,

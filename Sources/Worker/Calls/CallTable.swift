@@ -83,14 +83,18 @@ final class CallTable {
         call.key = lastCall
         calls[lastCall] = record
         if !id.isEmpty { keysByRequest[id] = lastCall }
-        let deadline = request.metadata.deadlineMilliseconds.map {
-            now.advanced(byNanoseconds: $0 > Int64.max / 1_000_000 ? .max : $0 * 1_000_000)
+        func instant(_ milliseconds: Int64?) -> Instant? {
+            milliseconds.map {
+                now.advanced(byNanoseconds: $0 > Int64.max / 1_000_000 ? .max : $0 * 1_000_000)
+            }
         }
+        let deadline = instant(request.metadata.deadlineMilliseconds)
+        let due = instant(request.metadata.firstTokenMilliseconds)
         for choice in 0..<request.choices {
             var generation = request.generation
             generation.sampling.seed = request.seed(forChoice: choice)
             let key = takeSlot(for: record, choice: choice, now: now)
-            guard mailbox.submit(.submit(key, generation, deadline: deadline)) else {
+            guard mailbox.submit(.submit(key, generation, deadline: deadline, due: due)) else {
                 metrics.refused[.queueFull].increment()
                 return fail(
                     record,

@@ -91,9 +91,10 @@ struct EngineLoop<E: TimedEngine & ~Copyable>: ~Copyable {
     private mutating func readMail(at instant: Instant) {
         for message in mail {
             switch message {
-            case .submit(let key, let request, let deadline):
+            case .submit(let key, let request, let deadline, let due):
                 do throws(SubmitError) {
-                    try scheduler.submit(request, key: key, deadline: deadline, now: instant)
+                    try scheduler.submit(
+                        request, key: key, deadline: deadline, due: due, now: instant)
                     journal?.submitted(request, key: key)
                 } catch {
                     refusals.append(StepOutput.Refusal(key: key, error: error))
