@@ -16,7 +16,8 @@ import Testing
             try database.execute(
                 sql: """
                     INSERT INTO batches VALUES
-                        (1, 'b', 'default', 'alice', 'batch', 'nightly', NULL, 10, 99, NULL, 0, 999);
+                        (1, 'b', 'default', 'alice', 'batch', 'nightly', NULL, 10, 99, NULL, 0,
+                         999);
                     INSERT INTO jobs (id, tenant, key_name, tier, kind, face, body, model, state,
                             due, created, finished, result, batch_id, name) VALUES
                         ('done', 'default', 'alice', 'default', 'deferred', 'f', x'01', 'm',

@@ -10,7 +10,7 @@ import Testing
         .submit(
             SequenceKey(number),
             GenerationRequest(id: "r\(number)", prompt: [1], sampling: SamplingParameters()),
-            deadline: nil, due: nil)
+            deadline: nil)
     }
 
     private func take(

@@ -276,6 +276,15 @@ import Testing
         await worker.stop()
     }
 
+    @Test func aWishForTheFirstTokenEndsNothing() async throws {
+        let worker = try await SimulatedWorker.start()
+        let client = try await worker.client()
+        let outcome = try await client.generate(
+            worker.request(1, tokens: 40), metadata: EngineMetadata(firstTokenMilliseconds: 0))
+        #expect(outcome.finish?.reason == .maxTokens && outcome.tokens.count == 40)
+        await worker.stop()
+    }
+
     @Test func logprobsComeWithTheirTokens() async throws {
         let worker = try await SimulatedWorker.start()
         let client = try await worker.client()
