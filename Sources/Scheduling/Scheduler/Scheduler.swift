@@ -66,8 +66,8 @@ package struct Scheduler: Sendable {
             profile: configuration.stepProfile, forgetting: configuration.forgettingFactor)
     }
 
-    /// Takes a request into the waiting queue. Past `deadline` it ends with `timeLimit`. `due`: when
-    /// its first token is wanted; that only orders it.
+    /// Takes a request into the waiting queue. Past `deadline` it ends with `timeLimit`. When its
+    /// first token is wanted, `due`, only orders it.
     package mutating func submit(
         _ request: GenerationRequest, key: SequenceKey, deadline: Instant? = nil,
         due: Instant? = nil, now: Instant
