@@ -24,7 +24,8 @@ suite() {
 # By product: a plain build also compiles the tools of packages that we use, protoc among them.
 release() {
     local product
-    for product in switchyard switchyard-load routing-benchmark admission-benchmark; do
+    for product in switchyard switchyard-load simulated-upstream routing-benchmark \
+        admission-benchmark recording-benchmark; do
         swift build -c release --product "$product" $SWIFT_LINK_FLAGS
     done
 }
