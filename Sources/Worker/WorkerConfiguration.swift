@@ -28,8 +28,9 @@ package struct WorkerConfiguration: Hashable, Sendable {
     /// Requests that may wait for a slot; more are refused with RESOURCE_EXHAUSTED. Gateways keep
     /// their own queue, where fairness and cancelling work, and leave only few here.
     package var waitingRequestsMax = 256
-    /// Wished time between two tokens of a stream while prompts are prefilled, in milliseconds.
-    package var itlTargetMilliseconds = 50.0
+    /// Wished time between two tokens of a stream while prompts are prefilled, in milliseconds;
+    /// nil: `WorkerDefaults.itlTargetMilliseconds`.
+    package var itlTargetMilliseconds: Double?
     /// How tiers and tenants share slots, KV and steps.
     package var tiers = TierPolicy()
     /// Nil: prefill chunks are cut by predicted time. Otherwise exactly this many tokens, the last
@@ -180,7 +181,9 @@ package struct WorkerConfiguration: Hashable, Sendable {
                 allowed: "1 to \(limit), the sequences that llama.cpp has (LLAMA_MAX_SEQ)")
         }
         try Self.check("--queue", waitingRequestsMax, 0...1_000_000)
-        try Self.check("--itl-target-ms", itlTargetMilliseconds, 0.001...60_000)
+        if let itlTargetMilliseconds {
+            try Self.check("--itl-target-ms", itlTargetMilliseconds, 0.001...60_000)
+        }
         if let prefillChunkTokens {
             try Self.check("--prefill-chunk", prefillChunkTokens, 1...1_000_000)
         }

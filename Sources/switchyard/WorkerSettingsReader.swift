@@ -28,7 +28,7 @@ enum WorkerSettingsReader {
         configuration.modelName = values.text(.workerModelName)
         configuration.slots = values.integer(.slots)
         configuration.waitingRequestsMax = values.requiredInteger(.queue)
-        configuration.itlTargetMilliseconds = values.requiredNumber(.itlTarget)
+        configuration.itlTargetMilliseconds = values.number(.itlTarget)
         configuration.tiers = try tiers(values)
         configuration.prefillChunkTokens = values.integer(.prefillChunk)
         configuration.reusesPrefixes = !values.isOn(.noPrefixReuse)

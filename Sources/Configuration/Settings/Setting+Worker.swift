@@ -64,7 +64,7 @@ extension Setting {
         "queue", .integer(0...1_000_000), default: .integer(256),
         "Requests that may wait for a slot inside a worker.")
     package static let itlTarget = Setting(
-        "itl-target-ms", .number(0.001...60_000), default: .number(50),
+        "itl-target-ms", .number(0.001...60_000), unset: "50 on a GPU, 250 on a CPU",
         "Wished time between tokens of a stream while prompts are prefilled.")
     package static let noTiers = Setting(
         "no-tiers", .toggle, default: .toggle(false),

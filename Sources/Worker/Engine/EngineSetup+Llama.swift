@@ -56,7 +56,7 @@ extension EngineThread.Setup where E == LlamaCppEngine {
         return EngineThread.Setup<LlamaCppEngine>(
             engine: engine,
             scheduling: WorkerDefaults.scheduling(
-                configuration, slots: slots,
+                configuration, slots: slots, onGPU: usesGPU,
                 idlePairsMax: layout == .shared
                     ? WorkerDefaults.idlePairs(onGPU: usesGPU) : nil),
             model: ModelDescription(
