@@ -11,6 +11,10 @@ import Routing
 final class ConnectionLoop {
     /// How often silent streams and time limits are looked at.
     static let sweepInterval: TimeAmount = .milliseconds(500)
+    /// How many of them at once, and what is left to others in between: a look at thousands would
+    /// hold up the tokens of all by milliseconds.
+    static let sweepSlice = 64
+    static let sweepPause: TimeAmount = .milliseconds(1)
 
     let index: Int
     let eventLoop: any EventLoop
@@ -27,6 +31,7 @@ final class ConnectionLoop {
     /// That the dispatcher has not yet been told of.
     private var firstTokens: [(pool: Pool, note: FirstToken)] = []
     private var sweepTimer: RepeatedTask?
+    private var isSweeping = false
     /// Requests being decoded and tokenized; bounded by `ChatLimits.preparationLimit`.
     var preparing = 0
 
@@ -168,9 +173,24 @@ final class ConnectionLoop {
     }
 
     private func sweep() {
+        guard !isSweeping else { return }
+        isSweeping = true
+        // A copy, since requests come and end while it is looked at.
+        sweep(Array(work.values)[...])
+    }
+
+    private func sweep(_ requests: ArraySlice<any ConnectionWork>) {
         let now = core.clock()
-        // A copy, since one may end, and remove itself, while it is looked at.
-        for request in Array(work.values) { request.tick(now: now) }
+        for request in requests.prefix(Self.sweepSlice)
+        where work[ObjectIdentifier(request)] != nil {
+            request.tick(now: now)
+        }
+        let rest = requests.dropFirst(Self.sweepSlice)
+        guard rest.isEmpty else {
+            eventLoop.assumeIsolated().scheduleTask(in: Self.sweepPause) { self.sweep(rest) }
+            return
+        }
+        isSweeping = false
         askPlaces()
     }
 
