@@ -11,6 +11,8 @@ SHELL := /bin/bash
 ENVIRONMENT := source ./.build-env
 SWIFT_BUILD := swift build $$SWIFT_LINK_FLAGS
 PROGRAMS := --product switchyard
+# By product: a plain build also compiles the tools of packages that we use, protoc among them.
+BUILD_LOAD := $(SWIFT_BUILD) -c release --product switchyard-load
 ARGUMENTS ?=
 INTEROP := $(addprefix Tests/Clients/,interop_smg.py interop_tokenizer.py interop_upstream.py \
 	test_foreign_engine.py)
@@ -48,17 +50,19 @@ interop:  ## smg before our workers, other engines before our gateway (installs 
 
 bench:  ## measure against llama-server and llama-batched-bench
 	@deploy/bootstrap.sh --with-tests --with-peers
-	@$(ENVIRONMENT) && $(SWIFT_BUILD) -c release && scripts/bench.sh $(ARGUMENTS)
+	@$(ENVIRONMENT) && $(SWIFT_BUILD) -c release $(PROGRAMS) && $(BUILD_LOAD) && \
+		scripts/bench.sh $(ARGUMENTS)
 
 compare:  ## measure gateways and engines of others and ours (ARGUMENTS="--only paced,fast-64")
 	@deploy/bootstrap.sh --with-peers
-	@$(ENVIRONMENT) && $(SWIFT_BUILD) -c release && \
+	@$(ENVIRONMENT) && $(SWIFT_BUILD) -c release $(PROGRAMS) && $(BUILD_LOAD) && \
+		$(SWIFT_BUILD) -c release --product simulated-upstream && \
 		{ python3 loadtest/peers/install.py || true; } && loadtest/compare.py $(ARGUMENTS)
 
 prove-failover:  ## kill workers under constant load for minutes; every transcript is compared
 	@deploy/bootstrap.sh --with-tests
 	@$(ENVIRONMENT) && $(SWIFT_BUILD) -c release $(PROGRAMS) && \
-		$(SWIFT_BUILD) -c release --product switchyard-load && \
+		$(BUILD_LOAD) && \
 		SWITCHYARD_BINARY=$$PWD/.build/release/switchyard \
 		"$$SWITCHYARD_CLIENTS/bin/python" -m pytest -q -p no:cacheprovider Tests/Clients/prove_failover.py
 
@@ -82,7 +86,7 @@ prove-slow-readers:  ## a thousand clients that do not read beside one that does
 check-report:  ## a page of switchyard-load report, checked in a headless chromium (apt-get install chromium)
 	@deploy/bootstrap.sh --with-tests
 	@$(ENVIRONMENT) && $(SWIFT_BUILD) -c release $(PROGRAMS) && \
-		$(SWIFT_BUILD) -c release --product switchyard-load && scripts/check-report.sh $(ARGUMENTS)
+		$(BUILD_LOAD) && scripts/check-report.sh $(ARGUMENTS)
 
 format:  ## format all Swift sources in place
 	@git ls-files -z '*.swift' ':!:*.pb.swift' | xargs -0 swift format --in-place --parallel

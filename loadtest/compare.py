@@ -4,9 +4,9 @@
     loadtest/compare.py [--only EXPERIMENT,...] [--peers NAME,...] [--rounds N] [--quick]
                         [--programs DIR] [--output DIR]
 
-Writes raw.json (every run with its command; PROGRAMS, TMP and ~ stand for folders) and table.md into loadtest/results/DATE-compare. Runs
-that are already in the folder's raw.json stay, except those of the experiments and peers that run
-again, so that parts can be run one after the other.
+Writes raw.json (every run with its command; PROGRAMS, TMP and ~ stand for folders) and table.md
+into loadtest/results/DATE-compare. Runs that are already in the folder's raw.json stay, except those
+of the experiments and peers that run again, so that parts can be run one after the other.
 """
 
 import argparse

@@ -57,8 +57,7 @@ package enum WorkerDefaults {
     package static func itlTargetMilliseconds(onGPU: Bool) -> Double { onGPU ? 50 : 250 }
 
     static func scheduling(
-        _ configuration: WorkerConfiguration, slots: Int, onGPU: Bool = true,
-        idlePairsMax: Int? = nil
+        _ configuration: WorkerConfiguration, slots: Int, onGPU: Bool, idlePairsMax: Int? = nil
     ) -> SchedulerConfiguration {
         var scheduling = SchedulerConfiguration()
         scheduling.slots = slots

@@ -166,5 +166,3 @@ def direct(programs, directory, upstream):
 
 ALL = {"direct": direct, "switchyard": switchyard, "smg": smg, "vllm-router": vllm_router,
        "litellm": litellm, "nginx": nginx, "nghttpx": nghttpx}
-# What must be installed; ours is built, the rest is nothing.
-INSTALLED = [name for name in ALL if name not in ("direct", "switchyard")]

@@ -55,7 +55,7 @@ class Results:
 
 def cpu(result, peer):
     """Of the gateway; of the upstream where there is none."""
-    return result["cpuSeconds"].get(peer, result["cpuSeconds"].get("upstream"))
+    return result["cpuSeconds"]["upstream" if peer == "direct" else peer]
 
 
 def delays(results, experiment):

@@ -14,19 +14,4 @@ package enum SHA256 {
     package static func digest(_ bytes: ByteBuffer) -> [UInt8] {
         Array(Crypto.SHA256.hash(data: Array(buffer: bytes)))
     }
-
-    /// As four words of big-endian bytes, for tables.
-    package static func words(of text: String) -> (UInt64, UInt64, UInt64, UInt64) {
-        let digest = Crypto.SHA256.hash(data: Array(text.utf8))
-        var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
-        for (index, byte) in digest.enumerated() {
-            switch index >> 3 {
-            case 0: words.0 = words.0 << 8 | UInt64(byte)
-            case 1: words.1 = words.1 << 8 | UInt64(byte)
-            case 2: words.2 = words.2 << 8 | UInt64(byte)
-            default: words.3 = words.3 << 8 | UInt64(byte)
-            }
-        }
-        return words
-    }
 }

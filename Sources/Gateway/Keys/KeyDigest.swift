@@ -7,7 +7,7 @@ struct KeyDigest: Hashable, Sendable {
     private let words: (UInt64, UInt64, UInt64, UInt64)
 
     init(of key: String) {
-        words = SHA256.words(of: key)
+        self.init(bytes: SHA256.digest(ByteBuffer(string: key)))
     }
 
     /// - Parameter digest: 32 bytes.

@@ -126,7 +126,7 @@ extension Scheduler {
 
     /// Where a tier's limit has no room for a chunk that is worth the reading of what precedes it,
     /// the tier spends nothing beyond the limit on single entries. It saves until it can pay for a
-    /// step that is filled up to the target.
+    /// step that is filled up to the target, or for the longest that it can save for.
     private func saveForChunk(
         of index: Int, _ limit: inout TierLimit, _ step: TieredStep, _ profile: AffineStepProfile
     ) {
@@ -134,7 +134,8 @@ extension Scheduler {
         let worthwhile = 2 * reading + profile.perPrefillToken
         guard limit.nanoseconds - step.nanoseconds < worthwhile else { return }
         let target = configuration.targetFraction * Double(configuration.itlTargetNanoseconds)
-        let room = min(target - step.nanoseconds, step.prefillNanoseconds)
+        let room = min(
+            target - step.nanoseconds, step.prefillNanoseconds, Double(tiers.creditMax))
         guard room >= worthwhile else { return }
         if limit.credit >= room {
             limit.nanoseconds = step.nanoseconds + room

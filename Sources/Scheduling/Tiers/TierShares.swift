@@ -16,7 +16,7 @@ struct TierShares: Sendable {
     private var accounts: [Account]
     /// Neither credit nor debt grows beyond this: what was left unused is gone, and who used what
     /// nobody else wanted owes little for it.
-    private let creditMax: Int64
+    let creditMax: Int64
 
     init(policy: TierPolicy, slots: Int) {
         self.policy = policy

@@ -21,7 +21,7 @@ extension EngineThread.Setup where E == PacedEngine {
             SimulatedEngine.Configuration(
                 properties: properties, generation: settings.generation,
                 time: settings.stepTime.model, verifiesPlans: settings.verifiesPlans))
-        var scheduling = WorkerDefaults.scheduling(configuration, slots: slots)
+        var scheduling = WorkerDefaults.scheduling(configuration, slots: slots, onGPU: true)
         switch settings.stepTime.model {
         case .affine(let profile): scheduling.stepProfile = profile
         case .gpu(let model): scheduling.stepProfile = model.affineProfile
