@@ -58,6 +58,9 @@ struct LoadWorld {
         }
     }
 
+    /// Whether a request waits or runs.
+    var hasWork: Bool { scheduler.load.waiting + scheduler.load.running > 0 }
+
     mutating func submit(_ arrival: Arrival) throws {
         var sampling = SamplingParameters()
         sampling.maxTokens = arrival.output

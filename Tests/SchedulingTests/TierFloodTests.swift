@@ -16,6 +16,7 @@ import Testing
         configuration.slots = 64
         configuration.waitingRequestsMax = 256
         configuration.tiers.isOn = flood != .noTiers
+        configuration.stepProfile = GPUStepModel.llama70BOnH100.affineProfile
         let properties = EngineProperties(
             contextTokens: 32_768, cacheCells: 400_000, maxSequences: 128, batchTokens: 2_048,
             vocabularySize: 1000)

@@ -79,8 +79,11 @@ extension Setting {
         "tier-minimum-shares", .text, default: .text("0,0.1,0.05"),
         "What each tier is entitled to whatever the weights: 0 to 0.5 of slots and engine time.")
     package static let batchSlowdown = Setting(
-        "batch-slowdown", .number(1...1_000), default: .number(1.25),
-        "A step of better tiers takes at most this many times as long for the sake of batch.")
+        "batch-slowdown", .number(1...1_000), default: .number(1.2),
+        """
+        For the sake of batch a step of better tiers takes at most this many times as long, their \
+        prompts not counted.
+        """)
     package static let prefillChunk = Setting(
         "prefill-chunk", .integer(1...1_000_000), unset: "cut by predicted time",
         "Prefill chunks of exactly this many tokens, none under 64 that could be longer.")

@@ -9,6 +9,8 @@ extension Scheduler {
     private struct TieredStep {
         /// Predicted time.
         var nanoseconds: Double
+        /// Of that, chunks of prompts.
+        var chunkNanoseconds = 0.0
         /// Prefill tokens and cells left, beyond one for each decode.
         var tokens: Int
         var cells: Int
@@ -114,7 +116,9 @@ extension Scheduler {
                 configuration.targetFraction * Double(configuration.itlTargetNanoseconds)
         }
         if let slowdown = configuration.tiers[tier].slowdownMax {
-            limit.nanoseconds = min(limit.nanoseconds, slowdown * step.nanoseconds)
+            // Not in proportion to the chunks of better tiers: those steps are the long ones as is.
+            let room = (slowdown - 1) * (step.nanoseconds - step.chunkNanoseconds)
+            limit.nanoseconds = min(limit.nanoseconds, step.nanoseconds + room)
         }
         if limit.credit > 0 {
             // Twice its part, to catch up.
@@ -223,6 +227,7 @@ extension Scheduler {
             step.tokens -= count
             step.cells -= count
             step.nanoseconds += nanoseconds
+            step.chunkNanoseconds += nanoseconds
             step.prefillNanoseconds -= nanoseconds
             step.longPrefills = left.longPrefills
             step.chunks.append((index, count))

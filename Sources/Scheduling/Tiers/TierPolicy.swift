@@ -6,9 +6,11 @@ package struct TierTerms: Hashable, Sendable {
     package var weight: Double
     /// It is entitled to this part of the engine's time and slots in any case; 0...0.5.
     package var minimumShare: Double
-    /// Most that a step of better tiers may become longer for the sake of this one, as a multiple:
-    /// 1.25 is a quarter longer. A tier that has such a limit has no promise of its own about the
-    /// time between tokens. Nil: only the target for that time limits it.
+    /// Most that a step of better tiers may become longer for the sake of this one, as a multiple
+    /// of what it takes without chunks of prompts: 1.2 adds a fifth of a step that only decodes,
+    /// be the step itself longer by a better tier's prompt or not. A tier that has such a limit has
+    /// no promise of its own about the time between tokens. Nil: only the target for that time
+    /// limits it.
     package var slowdownMax: Double?
 
     package init(weight: Double, minimumShare: Double, slowdownMax: Double? = nil) {
@@ -30,7 +32,7 @@ package struct TierPolicy: Hashable, Sendable {
     package var isOn = true
     package var priority = TierTerms(weight: 8, minimumShare: 0)
     package var standard = TierTerms(weight: 4, minimumShare: 0.1)
-    package var batch = TierTerms(weight: 1, minimumShare: 0.05, slowdownMax: 1.25)
+    package var batch = TierTerms(weight: 1, minimumShare: 0.05, slowdownMax: 1.2)
     /// Engine time that a tier must be behind its entitlement to get a slot before a better tier;
     /// long enough that the slot is of use before the better tier takes it back.
     package var quantumNanoseconds: Int64 = 250_000_000
