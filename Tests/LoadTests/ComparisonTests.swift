@@ -37,7 +37,7 @@ import Testing
                 outcome.deltas = 6
                 outcome.outputTokens = 6
                 measured.sent(class: 0, intended: start, at: start)
-                measured.firstToken(class: 0, intended: start, at: first)
+                measured.firstToken(intended: start, at: first)
                 measured.delivered(class: 0, deltas: 6, at: now)
                 measured.ended(class: 0, outcome, at: now)
             }

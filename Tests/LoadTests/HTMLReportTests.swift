@@ -50,7 +50,7 @@ import Testing
             outcome.first = start + 20_000_000 * factor
             outcome.deltas = 8
             outcome.outputTokens = 8
-            measured.firstToken(class: kind, intended: start, at: start + 20_000_000 * factor)
+            measured.firstToken(intended: start, at: start + 20_000_000 * factor)
             measured.gap(class: kind, from: start, to: start + 10_000_000 * factor)
             measured.delivered(class: kind, deltas: 8, at: outcome.end)
             if index == 39 { outcome.failure = "status 500 \"<&>\u{1}" }
@@ -122,6 +122,50 @@ import Testing
         #expect(outline.text.contains("limit 50.0 ms"))
         #expect(outline.text.contains("two, p99"))
         #expect(outline.elements["figure"] == outline.labels.count)
+    }
+
+    @Test func twoServersAreSideBySide() throws {
+        let one = try Self.run("one")
+        var two = try Self.run("two", factor: 2)
+        two.otherErrors = ["warm-up: status 500": 3]
+        let page = HTMLReport(
+            title: "x",
+            runs: [.init(label: "ours", report: one), .init(label: "other", report: two)]
+        ).html
+        #expect(try #require(Outline.of(page)).text.contains("Good: TTFT <= 50 ms."))
+        for head in ["good/s", "good, %", "shed", "failed otherwise", "Jain, tokens"] {
+            #expect(page.contains("<th scope=\"col\">\(head)</th>"), "\(head)")
+        }
+        for (label, report) in [("ours", one), ("other", two)] {
+            let (goodput, fairness) = try #require(
+                report.goodput.flatMap { goodput in report.fairness.map { (goodput, $0) } })
+            let cells = [
+                Decimals.short(goodput.requestsPerSecond),
+                Decimals.text(try #require(goodput.fraction) * 100, 1), "0", "1", "0",
+                Decimals.text(fairness.outputTokens, 3), Decimals.text(fairness.succeeded, 3),
+            ].map { "<td>\($0)</td>" }.joined()
+            #expect(page.contains("<th scope=\"row\">\(label)</th>\(cells)"), "\(label)")
+        }
+        #expect(page.contains("other: 3 × warm-up: status 500"))
+    }
+
+    @Test func noTwoRunsOfAPageLookTheSame() throws {
+        let runs = try (0..<12).map { HTMLReport.Run(label: "\($0)", report: try Self.run("x")) }
+        let page = HTMLReport(title: "x", runs: runs).html
+        // The legends' samples: 12 for each panel of one line a run, 24 where it has two.
+        let panels = page.components(separatedBy: "<figure").dropFirst()
+        #expect(!panels.isEmpty)
+        for panel in panels {
+            let keys = panel.components(separatedBy: "<path d=\"M1 4h22\"").dropFirst().map {
+                String($0.prefix { $0 != ">" })
+            }
+            #expect(keys.count >= 12)
+            #expect(Set(keys).count == keys.count)
+        }
+        // Without their colours too, the seventh is not the first.
+        #expect(
+            Set((0..<12).map { LinePlot.dash(run: $0, line: 0) }).count == 2)
+        #expect(LinePlot.dash(run: 6, line: 0) != LinePlot.dash(run: 0, line: 0))
     }
 
     @Test func runsAtDifferentLoadsShowTheirKnee() throws {

@@ -78,6 +78,45 @@ import Testing
         #expect(search.isConfirmed)
     }
 
+    /// What a run of 10 seconds with so many requests a second gave; of each ten one is not good.
+    private static func report(
+        rate: Int, first: Double = 10, isSaturated: Bool = false
+    ) throws -> LoadReport {
+        var measured = Measurements(objective: .init(timeToFirstToken: 50), start: 0)
+        for index in 0..<rate * 10 {
+            let start = UInt64(index) * 10_000_000_000 / UInt64(rate * 10)
+            measured.sent(class: 0, intended: start, at: start)
+            var outcome = RequestOutcome(intended: start, end: start + 100_000_000)
+            outcome.first = start + UInt64(first * 1e6)
+            measured.ended(class: 0, outcome, at: outcome.end)
+        }
+        var report = try LoadReport.sample(measured, seconds: 10, rate: Double(max(1, rate)))
+        report.saturation?.isSaturated = isSaturated
+        return report
+    }
+
+    @Test func aStepThatSaysNothingAboutTheServerIsNeitherMetNorMissed() throws {
+        func judged(_ report: LoadReport, _ rate: Double) -> (Bool?, KneeReport) {
+            var found = KneeReport(objective: .init(timeToFirstToken: 50), share: 0.99)
+            let met = found.judge(report, .init(rate: rate, isConfirmation: false))
+            #expect(found.points.map(\.met) == [met])
+            return (met, found)
+        }
+        #expect(judged(try Self.report(rate: 10), 10).0 == true)
+        #expect(judged(try Self.report(rate: 10, first: 60), 10).0 == false)
+        #expect(judged(try Self.report(rate: 10, isSaturated: true), 10).0 == true)
+        let busy = judged(try Self.report(rate: 10, first: 60, isSaturated: true), 10)
+        #expect(busy.0 == nil)
+        #expect(
+            busy.1.warnings == ["at 10.0/s the generator was the limit: the knee may be higher"])
+        let idle = judged(try Self.report(rate: 0), 10)
+        #expect(idle.0 == nil)
+        #expect(idle.1.warnings == ["at 10.0/s nothing could be judged within 10.0 s"])
+        let unreached = judged(try Self.report(rate: 10), 100)
+        #expect(unreached.0 == nil)
+        #expect(unreached.1.warnings.count == 1)
+    }
+
     @Test func noisyVerdictsEndTheSearchToo() {
         for seed in 0..<50 as Range<UInt64> {
             var counter: UInt64 = 0

@@ -12,6 +12,15 @@ import Testing
         #expect(abs(try #require(histogram.mean) / 50_000_500 - 1) < 1e-9)
     }
 
+    @Test func shortLatenciesAreKnownToHalfAMicrosecond() throws {
+        for nanoseconds in stride(from: UInt64(700), to: 500_000, by: 3_331) {
+            var histogram = LatencyHistogram()
+            histogram.record(nanoseconds)
+            let value = try #require(histogram.percentile(50))
+            #expect(value >= nanoseconds && value - nanoseconds <= 512)
+        }
+    }
+
     @Test func isEmptyWithoutSamples() {
         #expect(LatencyHistogram().percentile(50) == nil)
         #expect(LatencyHistogram().summary == nil)

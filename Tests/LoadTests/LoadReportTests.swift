@@ -25,7 +25,7 @@ import Testing
                 outcome.failure = "status 503"
                 outcome.wasShed = true
             } else {
-                measured.firstToken(class: name, intended: start, at: outcome.first ?? 0)
+                measured.firstToken(intended: start, at: outcome.first ?? 0)
                 measured.delivered(class: name, deltas: outcome.deltas, at: outcome.end)
                 measured.gap(class: name, from: start, to: start + 2_000_000)
             }
@@ -89,6 +89,40 @@ import Testing
         #expect(report.shed == .init(requests: 1, kinds: ["status 503": 1]))
         #expect(report.tenants?.map(\.name) == ["a", "b"])
         #expect(report.tiers?.map(\.shed) == [1, 0])
+    }
+
+    @Test func withoutAnObjectiveNothingIsGood() throws {
+        let report = try Self.report()
+        #expect(report.goodput == nil)
+        #expect(report.tenants?.map(\.goodFraction) == [nil, nil])
+        #expect(report.classes?.map(\.goodFraction) == [nil, nil])
+        let judged = try Self.report(ServiceLevelObjective(timeToFirstToken: 20))
+        #expect(judged.tenants?.map(\.goodFraction) == [1, 0])
+        // Nothing judged is neither good nor bad.
+        let none = Measurements(objective: .init(timeToFirstToken: 20), start: 0)
+        let empty = try LoadReport.sample(none, seconds: 1).goodput
+        #expect(empty?.judged == 0 && empty?.fraction == nil)
+    }
+
+    @Test func givingUpIsNoUnfairness() throws {
+        let classes = [RequestClass(tenant: "a"), RequestClass(tenant: "b")]
+        var measured = Measurements(classes: classes, start: 0)
+        for index in 0..<10 {
+            for kind in 0..<2 {
+                measured.sent(class: kind, intended: 0, at: 0)
+                var outcome = RequestOutcome(intended: 0, end: 1)
+                outcome.wasCancelled = kind == 1 && index < 8
+                measured.ended(class: kind, outcome, at: 1)
+            }
+        }
+        let fairness = try #require(try LoadReport.sample(measured, seconds: 1).fairness)
+        #expect(fairness.succeeded == 1)
+    }
+
+    @Test func hugeLimitsHaveWordsToo() {
+        let words = ServiceLevelObjective(timeToFirstToken: 1e300, endToEnd: 0.5).words
+        #expect(words.hasPrefix("TTFT <= 1000"))
+        #expect(words.hasSuffix("end to end <= 0.5 ms"))
     }
 
     @Test func classesWithoutATierAreNotLost() throws {

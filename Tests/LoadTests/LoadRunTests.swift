@@ -169,7 +169,7 @@ import Testing
         limits.advertisedConcurrentStreams = 1
         let stub = ChatStub(gap: .milliseconds(5))
         let report = try await withServer(stub, limits: limits) { target in
-            var run = configuration(target, .h2, requests: 1, short())
+            var run = configuration(target, .h2, requests: 4, short())
             run.play(
                 TraceReplay(
                     Trace(
@@ -191,8 +191,56 @@ import Testing
             run.warmUpRequests = 1
             return try await LoadRun.perform(run)
         }
-        #expect(report.errors == ["warm-up: status 503": 1, "status 503": 1])
+        #expect(report.errors == ["status 503": 1])
+        #expect(report.otherErrors == ["warm-up: status 503": 1])
         #expect(report.succeeded == 2)
+        #expect(report.failed == 1)
+    }
+
+    @Test func theLastBlockHasItsCPUTime() async throws {
+        let report = try await withServer(ChatStub(gap: .milliseconds(1))) { target in
+            var run = configuration(target, .h2, requests: 1, concurrency: 1, short(1_000_000))
+            run.extent = .seconds(0.3)
+            run.processes = [
+                .init(name: "own", pid: ProcessInfo.processInfo.processIdentifier),
+                .init(name: "none", pid: .max),
+            ]
+            return try await LoadRun.perform(run)
+        }
+        let whole = try #require(report.processes[0].cpuSeconds)
+        let parts = try #require(report.blocks).map { $0.cpuSeconds?[0] }
+        #expect(!parts.contains(nil))
+        #expect(abs(parts.reduce(0) { $0 + ($1 ?? 0) } - whole) < 1e-9)
+        #expect(report.blocks?.last?.cpuSeconds?[1] == nil)
+    }
+
+    @Test func anAnswerThatHangsAtTheEndIsNotGood() async throws {
+        let report = try await withServer(ChatStub(gap: .seconds(60))) { target in
+            var run = configuration(target, .h2, requests: 1, concurrency: 1, short())
+            run.extent = .seconds(0.3)
+            run.objective = ServiceLevelObjective(interTokenLatency: 20)
+            return try await LoadRun.perform(run)
+        }
+        #expect(report.cutOff == 1)
+        #expect(report.outputDeltas == 1)
+        #expect(report.goodput?.judged == 1)
+        #expect(report.goodput?.fraction == 0)
+    }
+
+    @Test func arrivalsThatAreKeptBackAreNotGood() async throws {
+        let report = try await withServer(ChatStub(gap: .milliseconds(20))) { target in
+            var run = configuration(target, .h2, requests: 5, short())
+            run.inFlightMax = 1
+            run.objective = ServiceLevelObjective(endToEnd: 60_000)
+            run.load = .open(ArrivalSchedule(shape: .constant, rate: 1_000, seed: 1))
+            return try await LoadRun.perform(run)
+        }
+        #expect(report.succeeded >= 1)
+        #expect(report.notSent == 5 - report.succeeded)
+        #expect(report.failed == report.notSent)
+        #expect(report.errors == ["generator's in-flight limit": report.failed])
+        #expect(report.goodput?.judged == 5)
+        #expect(report.warnings.contains { $0.contains("were not sent") })
     }
 
     @Test func theLoadMaySettleBeforeItIsMeasured() async throws {

@@ -14,7 +14,6 @@ import Testing
         outcome.longestGap = gaps.max() ?? 0
         outcome.deltas = gaps.count + 1
         outcome.outputTokens = gaps.count + 1
-        outcome.status = 200
         return outcome
     }
 
@@ -28,8 +27,8 @@ import Testing
         #expect(abs(try #require(total.timeToFirstToken?.mean) - 20e6) < 1)
         #expect(abs(try #require(total.endToEnd?.mean) - 30e6) < 1)
         #expect(abs(try #require(total.timePerOutputToken?.mean) - 10e6) < 1)
-        #expect(abs(try #require(total.sendDelay?.mean) - 3e6) < 1)
-        #expect(measured.inFlight == 0)
+        #expect(abs(try #require(measured.sendDelay.mean) - 3e6) < 1)
+        #expect(measured.timeline.inFlight == 0)
     }
 
     @Test func failedAndShedAndCancelledRequestsEnterNoHistogramOfSuccess() {
@@ -100,12 +99,25 @@ import Testing
         }
     }
 
+    @Test func aRequestThatIsCutOffIsNotJudgedByWhatItsEndWouldTell() {
+        // Three tokens in 90 ms so far are 45 ms each, of which later ones may make less.
+        let objective = ServiceLevelObjective(interTokenLatency: 50, timePerOutputToken: 20)
+        for (gap, judged) in [(UInt64(45_000_000), 0), (51_000_000, 1)] {
+            var measured = Measurements(objective: objective, start: 0)
+            measured.sent(class: 0, intended: 0, at: 0)
+            measured.cutOff(class: 0, Self.outcome(first: 1_000_000, gaps: [45_000_000, gap]))
+            #expect(measured.total.judged == judged)
+            #expect(measured.total.good == 0)
+        }
+    }
+
     @Test func whatWasBeforeTheMeasurementStaysAsErrorsOnly() {
         var measured = Measurements()
-        measured.failed("warm-up: status 500", sample: "no")
+        measured.failedOutside("warm-up: status 500", sample: "no")
         measured.begin(at: 10 * Self.second)
         measured.finish(at: 11 * Self.second)
-        #expect(measured.errors == ["warm-up: status 500": 1])
+        #expect(measured.otherErrors == ["warm-up: status 500": 1])
+        #expect(measured.errors.isEmpty)
         #expect(measured.timeline.points.count == 1)
         #expect(measured.timeline.points.first?.start == 0)
     }

@@ -20,6 +20,33 @@ import Testing
         #expect(timeline.points.map(\.interTokenLatency.count) == [0, 0, 0, 1])
     }
 
+    @Test func cpuTimeIsOfTheTimeInWhichItWasUsed() {
+        var timeline = Timeline(start: 5 * Self.second)
+        timeline.used(cpuSeconds: [2, nil], from: 5 * Self.second, to: 7 * Self.second)
+        timeline.used(cpuSeconds: [3, 1], from: 7 * Self.second, to: 8 * Self.second + 500_000_000)
+        timeline.finish(at: 8 * Self.second + 500_000_000)
+        #expect(timeline.points.map { $0.cpuSeconds[0] } == [1, 1, 2, 1])
+        #expect(timeline.points[1].cpuSeconds[1] == nil)
+        // Of a whole that has an unknown part nothing is known.
+        let joined = timeline.points[1].followed(by: timeline.points[2])
+        #expect(joined.cpuSeconds == [3, nil])
+    }
+
+    @Test func cpuTimeStaysInPlaceWhenPointsBecomeLonger() {
+        var timeline = Timeline(start: 0)
+        let seconds = Timeline.pointsMax + 100
+        for index in 0..<seconds {
+            let from = UInt64(index) * Self.second
+            timeline.used(cpuSeconds: [Double(index)], from: from, to: from + Self.second)
+        }
+        timeline.finish(at: UInt64(seconds) * Self.second)
+        for point in timeline.points {
+            let first = Double(point.start / Self.second)
+            #expect(point.width == 2 * Self.second)
+            #expect(point.cpuSeconds == [2 * first + 1])
+        }
+    }
+
     @Test func isBoundedAndLosesNothing() throws {
         var timeline = Timeline(start: 0)
         let seconds = 1_300

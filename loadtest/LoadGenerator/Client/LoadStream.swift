@@ -137,7 +137,6 @@ final class LoadStream {
         outcome.longestGap = isSlowReader ? 0 : longestGap
         outcome.failure = failure
         outcome.failureSample = failure == nil ? "" : errorBody
-        outcome.status = status
         outcome.wasShed = isShedByGRPC || [429, 503, 529].contains(status)
         outcome.wasCancelled = isCancelled
         outcome.bodyBytes = bodyBytes
@@ -145,12 +144,7 @@ final class LoadStream {
         outcome.outputTokens = tally.completionTokens ?? tally.deltas
         outcome.promptTokens = tally.promptTokens ?? 0
         outcome.cachedTokens = tally.cachedTokens ?? 0
-        switch tally.finish {
-        case .stop: outcome.finish = .stop
-        case .length: outcome.finish = .length
-        case .other: outcome.finish = .other
-        case nil: break
-        }
+        outcome.finish = tally.finish
         return outcome
     }
 

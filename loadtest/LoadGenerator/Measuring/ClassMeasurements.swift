@@ -7,18 +7,18 @@ struct ClassMeasurements {
     private(set) var timePerOutputToken: LatencyHistogram?
     private(set) var endToEnd: LatencyHistogram?
     private(set) var queueDelay: LatencyHistogram?
-    /// How late requests were sent.
-    private(set) var sendDelay: LatencyHistogram?
 
     private(set) var sent = 0
     private(set) var succeeded = 0
-    /// All that failed, shed ones included.
+    /// All that failed, shed and unsent ones included.
     private(set) var failed = 0
+    /// Arrivals that the generator's own limit kept back; they are not in `sent`.
+    private(set) var notSent = 0
     private(set) var shed = 0
     private(set) var cancelled = 0
     private(set) var cutOff = 0
-    /// Whole answers within the objective, and requests that count for it: those that ended,
-    /// and those cut off that could not have met it any more.
+    /// Whole answers within the objective, and requests that count for it: those that ended or
+    /// were not sent, and those cut off that could not have met it any more.
     private(set) var good = 0
     private(set) var judged = 0
     private(set) var stopped = 0
@@ -30,11 +30,7 @@ struct ClassMeasurements {
     private(set) var cachedTokens = 0
     private(set) var bodyBytes = 0
 
-    mutating func sent(late nanoseconds: UInt64) {
-        sent += 1
-        sendDelay.record(nanoseconds)
-    }
-
+    mutating func wasSent() { sent += 1 }
     mutating func admitted(queue nanoseconds: UInt64) { queueDelay.record(nanoseconds) }
     mutating func gap(_ nanoseconds: UInt64) { interTokenLatency.record(nanoseconds) }
 
@@ -43,7 +39,11 @@ struct ClassMeasurements {
         outputTokens += deltas
     }
 
-    mutating func notSent() { failed += 1 }
+    mutating func wasNotSent() {
+        notSent += 1
+        failed += 1
+        judged += 1
+    }
 
     mutating func ended(_ outcome: RequestOutcome, _ objective: ServiceLevelObjective) {
         if outcome.wasCancelled {
@@ -74,9 +74,12 @@ struct ClassMeasurements {
 
     mutating func cutOff(_ outcome: RequestOutcome, _ objective: ServiceLevelObjective) {
         cutOff += 1
-        judged += objective.isMet(by: outcome) ? 0 : 1
+        judged += objective.canBeMet(by: outcome) ? 0 : 1
         if let latency = outcome.timeToFirstToken { timeToFirstToken.record(latency) }
     }
+
+    /// nil: nothing was judged.
+    var goodFraction: Double? { judged > 0 ? Double(good) / Double(judged) : nil }
 
     mutating func add(_ other: ClassMeasurements) {
         timeToFirstToken.add(other.timeToFirstToken)
@@ -84,10 +87,10 @@ struct ClassMeasurements {
         timePerOutputToken.add(other.timePerOutputToken)
         endToEnd.add(other.endToEnd)
         queueDelay.add(other.queueDelay)
-        sendDelay.add(other.sendDelay)
         sent += other.sent
         succeeded += other.succeeded
         failed += other.failed
+        notSent += other.notSent
         shed += other.shed
         cancelled += other.cancelled
         cutOff += other.cutOff

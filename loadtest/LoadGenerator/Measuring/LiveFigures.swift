@@ -23,7 +23,7 @@ extension Measurements {
         let recent = pointsClosed(by: now).suffix(Self.livePoints)
         var figures = LiveFigures()
         figures.elapsedSeconds = Double(now > start ? now - start : 0) / 1e9
-        figures.inFlight = inFlight
+        figures.inFlight = timeline.inFlight
         for each in byClass {
             figures.succeeded += each.succeeded
             figures.failed += each.failed - each.shed

@@ -12,6 +12,7 @@ struct MeasuredWindow {
     private(set) var threads: [ThreadSample.Thread] = []
     private var samples: [ProcessSample?] = []
     private var latest: [ProcessSample?] = []
+    private var latestInstant: UInt64 = 0
     private var threadsBefore = ThreadSample()
 
     /// `seconds`: until it ends.
@@ -23,30 +24,31 @@ struct MeasuredWindow {
         ownCPUSeconds = ProcessSample.ownCPUSeconds
         threadsBefore = .now
         start = LoadRun.now
+        latestInstant = start
     }
 
-    /// CPU seconds of each process since the last call, or since the beginning.
-    mutating func sample(_ processes: [LoadConfiguration.WatchedProcess]) -> [Double?] {
-        let now = processes.map { ProcessSample(pid: $0.pid) }
-        defer { latest = now }
-        return zip(latest, now).map { before, after in
-            guard let before, let after else { return nil }
-            return after.cpuSeconds - before.cpuSeconds
-        }
+    /// CPU seconds of each process since the last call, or since the beginning, and when that was.
+    mutating func sample(
+        _ processes: [LoadConfiguration.WatchedProcess], at now: UInt64
+    ) -> (cpuSeconds: [Double?], since: UInt64) {
+        let taken = processes.map { ProcessSample(pid: $0.pid) }
+        defer { (latest, latestInstant) = (taken, now) }
+        return (Self.used(latest, taken), latestInstant)
     }
 
-    mutating func end(_ processes: [LoadConfiguration.WatchedProcess]) {
-        seconds = Double(LoadRun.now - start) / 1e9
+    /// Behind the last `sample`, which is the processes' end.
+    mutating func end(at now: UInt64) {
+        seconds = Double(now - start) / 1e9
         ownCPUSeconds = ProcessSample.ownCPUSeconds - ownCPUSeconds
         threads = ThreadSample.now.since(threadsBefore)
-        for (process, before) in zip(processes, samples) {
-            let after = ProcessSample(pid: process.pid)
-            processResidentBytes.append(after?.residentBytes)
-            if let before, let after {
-                processCPUSeconds.append(after.cpuSeconds - before.cpuSeconds)
-            } else {
-                processCPUSeconds.append(nil)
-            }
+        processResidentBytes = latest.map { $0?.residentBytes }
+        processCPUSeconds = Self.used(samples, latest)
+    }
+
+    private static func used(_ before: [ProcessSample?], _ after: [ProcessSample?]) -> [Double?] {
+        zip(before, after).map { before, after in
+            guard let before, let after else { return nil }
+            return after.cpuSeconds - before.cpuSeconds
         }
     }
 }

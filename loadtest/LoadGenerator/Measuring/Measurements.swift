@@ -9,8 +9,9 @@ package struct Measurements {
     private(set) var timeline: Timeline
     private(set) var start: UInt64
 
-    /// How late the generator's own timer fired.
+    /// How late the generator's own timer fired, and how late it sent requests.
     private(set) var timerDelay = LatencyHistogram()
+    private(set) var sendDelay = LatencyHistogram()
     /// Gaps of the running streams that overlap a probe's wait for its first token.
     private(set) var interTokenLatencyDuringProbe = LatencyHistogram()
     /// All other gaps of a run with probes.
@@ -19,10 +20,11 @@ package struct Measurements {
 
     /// Number of failed requests by kind; shed ones also by themselves.
     private(set) var errors: [String: Int] = [:]
+    /// Failures of requests that are not measured: of the warm-up, of probes.
+    private(set) var otherErrors: [String: Int] = [:]
     private(set) var shedKinds: [String: Int] = [:]
     /// The body of the first failed answer that had one.
     private(set) var errorSample: String?
-    private(set) var inFlight = 0
 
     /// `classes`: at least one. Nothing is measured before `start`, except failures.
     package init(
@@ -37,10 +39,10 @@ package struct Measurements {
         timeline = Timeline(start: start)
     }
 
-    /// The measurement begins: what was recorded before stays in `errors` alone.
+    /// The measurement begins: what was recorded before stays in `otherErrors` alone.
     package mutating func begin(at start: UInt64) {
         var fresh = Measurements(classes: classes, objective: objective, start: start)
-        fresh.errors = errors
+        fresh.otherErrors = otherErrors
         fresh.errorSample = errorSample
         self = fresh
     }
@@ -50,14 +52,14 @@ package struct Measurements {
 
     /// A request went out `at` when it was `intended`: the difference is the generator's own fault.
     package mutating func sent(class index: Int, intended: UInt64, at now: UInt64) {
-        inFlight += 1
-        byClass[index].sent(late: now > intended ? now - intended : 0)
+        byClass[index].wasSent()
+        sendDelay.record(now > intended ? now - intended : 0)
         timeline.sent(at: now)
     }
 
-    /// The generator's own limits kept a request from being sent.
+    /// The generator's own limit kept a request from being sent: it counts as one that failed.
     package mutating func notSent(class index: Int, kind: String, at now: UInt64) {
-        byClass[index].notSent()
+        byClass[index].wasNotSent()
         errors[kind, default: 0] += 1
         timeline.notSent(at: now)
     }
@@ -67,7 +69,7 @@ package struct Measurements {
         byClass[index].admitted(queue: queueNanoseconds)
     }
 
-    package mutating func firstToken(class index: Int, intended: UInt64, at now: UInt64) {
+    package mutating func firstToken(intended: UInt64, at now: UInt64) {
         timeline.firstToken(now > intended ? now - intended : 0, at: now)
     }
 
@@ -91,23 +93,26 @@ package struct Measurements {
     }
 
     package mutating func ended(class index: Int, _ outcome: RequestOutcome, at now: UInt64) {
-        inFlight -= 1
         byClass[index].ended(outcome, objective)
         timeline.ended(outcome, isGood: objective.isMet(by: outcome), at: now)
         guard !outcome.wasCancelled, let failure = outcome.failure else { return }
         if outcome.wasShed { shedKinds[failure, default: 0] += 1 }
-        failed(failure, sample: outcome.failureSample)
+        errors[failure, default: 0] += 1
+        keep(sample: outcome.failureSample)
     }
 
     /// The request still ran when the measured time ended.
     package mutating func cutOff(class index: Int, _ outcome: RequestOutcome) {
-        inFlight -= 1
         byClass[index].cutOff(outcome, objective)
     }
 
     /// A failure outside of the measured requests: a warm-up's, a probe's.
-    package mutating func failed(_ kind: String, sample: String) {
-        errors[kind, default: 0] += 1
+    package mutating func failedOutside(_ kind: String, sample: String) {
+        otherErrors[kind, default: 0] += 1
+        keep(sample: sample)
+    }
+
+    private mutating func keep(sample: String) {
         if errorSample == nil, !sample.isEmpty { errorSample = sample }
     }
 
@@ -121,9 +126,9 @@ package struct Measurements {
         timeline.roll(to: now)
     }
 
-    /// The watched processes used so much CPU time since the last call.
-    package mutating func used(cpuSeconds: [Double?], at now: UInt64) {
-        timeline.used(cpuSeconds: cpuSeconds, at: now)
+    /// The watched processes used so much CPU time between two instants; nil: not known.
+    package mutating func used(cpuSeconds: [Double?], from: UInt64, to: UInt64) {
+        timeline.used(cpuSeconds: cpuSeconds, from: from, to: to)
     }
 
     mutating func pointsClosed(by now: UInt64) -> [Timeline.Point] {

@@ -1,13 +1,12 @@
 /// How a request ended. Instants are nanoseconds of the monotonic clock.
 package struct RequestOutcome: Sendable {
-    package enum Finish: Sendable { case stop, length, other }
-
     /// When it should have begun, by schedule: latencies count from here.
     package var intended: UInt64
     /// The first content delta; nil without one.
     package var first: UInt64?
     package var end: UInt64
-    /// The longest gap between two of its deltas, ns.
+    /// The longest gap between two of its deltas, ns; of a request that still runs also that from
+    /// its last delta on.
     package var longestGap: UInt64 = 0
     /// Tokens of the prompt, and those of them that the server did not compute, as `usage` says.
     package var promptTokens = 0
@@ -15,12 +14,11 @@ package struct RequestOutcome: Sendable {
     /// As `usage` says, else the number of deltas.
     package var outputTokens = 0
     package var deltas = 0
-    package var finish: Finish?
+    package var finish: AnswerTally.Finish?
     /// What went wrong, of a small closed set of words; nil: the answer is whole.
     package var failure: String?
     /// The beginning of a failed answer's body.
     package var failureSample = ""
-    package var status = 0
     /// Refused by the server to protect itself: 429, 503, 529, RESOURCE_EXHAUSTED.
     package var wasShed = false
     /// Ended by the scenario itself: neither success nor failure.

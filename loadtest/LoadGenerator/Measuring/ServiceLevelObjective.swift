@@ -18,13 +18,17 @@ package struct ServiceLevelObjective: Sendable, Equatable, Codable {
 
     package var isEmpty: Bool { self == Self() }
 
-    /// Whether nothing that is known of the request breaks a limit. Of a request that still runs:
-    /// `end` is now, and false means that it cannot become good any more.
+    /// Of a request that has ended.
     func isMet(by outcome: RequestOutcome) -> Bool {
+        canBeMet(by: outcome) && Self.holds(outcome.timePerOutputToken ?? 0, timePerOutputToken)
+    }
+
+    /// Of a request that still runs, whose `end` is now: whether it may yet become good. Its time
+    /// for a token is a mean over all of them, which later ones may lower.
+    func canBeMet(by outcome: RequestOutcome) -> Bool {
         let untilFirst = outcome.timeToFirstToken ?? outcome.endToEnd
         return Self.holds(untilFirst, timeToFirstToken)
             && Self.holds(outcome.longestGap, interTokenLatency)
-            && Self.holds(outcome.timePerOutputToken ?? 0, timePerOutputToken)
             && Self.holds(outcome.endToEnd, endToEnd)
     }
 
@@ -39,7 +43,7 @@ package struct ServiceLevelObjective: Sendable, Equatable, Codable {
             ("end to end", endToEnd),
         ]
         return limits.compactMap { name, limit in
-            limit.map { "\(name) <= \($0 == $0.rounded() ? "\(Int($0))" : "\($0)") ms" }
+            limit.map { "\(name) <= \($0 == $0.rounded() ? Decimals.text($0, 0) : "\($0)") ms" }
         }.joined(separator: ", ")
     }
 }

@@ -1,5 +1,5 @@
-/// A finished distribution: its values, in microseconds and ascending, with their counts. What
-/// `LatencyHistogram` tells apart, this does from two microseconds on.
+/// A finished distribution: its values, in whole microseconds and ascending, with their counts.
+/// What `LatencyHistogram` tells apart, this does from a millisecond on.
 package struct SparseHistogram: Sendable, Equatable {
     package struct Bin: Sendable, Equatable {
         package var microseconds: UInt64

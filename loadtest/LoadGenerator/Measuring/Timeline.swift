@@ -20,8 +20,9 @@ package struct Timeline: Sendable {
         package var deltas = 0
         /// Requests that ran at its end.
         package var inFlight = 0
-        /// CPU seconds of the watched processes, in their order; empty where none were sampled.
-        package var cpuSeconds: [Double] = []
+        /// CPU seconds of the watched processes, in their order, nil where one was not there; empty
+        /// where none were sampled.
+        package var cpuSeconds: [Double?] = []
         package var timeToFirstToken = SparseHistogram()
         package var interTokenLatency = SparseHistogram()
         package var timePerOutputToken = SparseHistogram()
@@ -39,7 +40,7 @@ package struct Timeline: Sendable {
     private var interTokenLatency = LatencyHistogram()
     private var timePerOutputToken = LatencyHistogram()
     private var endToEnd = LatencyHistogram()
-    private var inFlight = 0
+    private(set) var inFlight = 0
 
     /// `start`: of the measurement; instants before it count as it.
     package init(start: UInt64) {
@@ -90,23 +91,34 @@ package struct Timeline: Sendable {
         if let latency = outcome.timePerOutputToken { timePerOutputToken.record(latency) }
     }
 
-    /// The watched processes used so much CPU time since the last call.
-    mutating func used(cpuSeconds: [Double?], at now: UInt64) {
-        roll(to: now)
-        let used = cpuSeconds.map { $0 ?? 0 }
-        // What is sampled at a point's end was used in it.
-        let isNew = now + width < currentEnd + width / 2
-        if isNew, !points.isEmpty {
-            points[points.count - 1].cpuSeconds = Self.sum(
-                points[points.count - 1].cpuSeconds, used)
-        } else {
-            current.cpuSeconds = Self.sum(current.cpuSeconds, used)
+    /// The watched processes used so much CPU time between two instants: each point gets its share
+    /// of that time.
+    mutating func used(cpuSeconds: [Double?], from: UInt64, to: UInt64) {
+        roll(to: to)
+        guard to > from else { return }
+        func share(from begin: UInt64, to end: UInt64) -> [Double?] {
+            let overlap = Double(min(end, to) - max(begin, from)) / Double(to - from)
+            return cpuSeconds.map { $0.map { $0 * overlap } }
+        }
+        let begin = currentEnd - width
+        if to > begin {
+            current.cpuSeconds = Self.sum(current.cpuSeconds, share(from: begin, to: to))
+        }
+        for index in points.indices.reversed() {
+            let begin = start + points[index].start
+            let end = begin + points[index].width
+            guard end > from else { break }
+            points[index].cpuSeconds = Self.sum(
+                points[index].cpuSeconds, share(from: begin, to: end))
         }
     }
 
-    fileprivate static func sum(_ left: [Double], _ right: [Double]) -> [Double] {
+    /// What one of them does not know, the sum does not either.
+    fileprivate static func sum(_ left: [Double?], _ right: [Double?]) -> [Double?] {
         if left.isEmpty || right.isEmpty { return left + right }
-        return zip(left, right).map { $0 + $1 }
+        return zip(left, right).map { left, right in
+            left.flatMap { left in right.map { left + $0 } }
+        }
     }
 
     /// When the next whole second of the measurement begins.

@@ -12,17 +12,14 @@ struct BlockBootstrap {
     let blocks: [LoadReport.Block]
     /// `[draw][block]`: how often the block was drawn.
     private let weights: [[UInt64]]
-    /// Process names of the run, in the order of the blocks' CPU seconds.
-    private let processes: [String]
-    private let hasTokens: Bool
+    private let report: LoadReport
     private var latencies: [ComparedMetric.Latency: [ComparedMetric.Quantile: Double]] = [:]
 
     /// nil: too few blocks to tell anything.
     init?(_ report: LoadReport, seed: UInt64) {
         guard let blocks = report.blocks, blocks.count >= 4 else { return nil }
         self.blocks = blocks
-        processes = report.processes.map(\.name)
-        hasTokens = report.outputTokens > 0
+        self.report = report
         var counter: UInt64 = 0
         weights = (0..<Self.draws).map { _ in
             var drawn = Array(repeating: UInt64(0), count: blocks.count)
@@ -45,24 +42,21 @@ struct BlockBootstrap {
         case .latency(let latency, let quantile):
             latencies[latency]?[quantile]
         case .cpuPerUnit(let name):
-            processes.firstIndex(of: name).flatMap { index in
-                ratios { block in
-                    let cpu = block.cpuSeconds ?? []
-                    return (
-                        index < cpu.count ? cpu[index] : 0,
-                        Double(hasTokens ? block.tokens : block.succeeded)
-                    )
+            ratios { block in
+                report.cpuSeconds(name, of: block.cpuSeconds).map {
+                    ($0, Double(report.outputTokens > 0 ? block.tokens : block.succeeded))
                 }
             }
         }
     }
 
-    private func ratios(_ parts: (LoadReport.Block) -> (Double, Double)) -> Double? {
+    /// Blocks without a value are left out.
+    private func ratios(_ parts: (LoadReport.Block) -> (Double, Double)?) -> Double? {
         let parts = blocks.map(parts)
         return Self.variance(
             ofLogarithmsOf: weights.map { weights in
                 var (above, below) = (0.0, 0.0)
-                for (weight, part) in zip(weights, parts) where weight > 0 {
+                for case (let weight, let part?) in zip(weights, parts) where weight > 0 {
                     above += Double(weight) * part.0
                     below += Double(weight) * part.1
                 }

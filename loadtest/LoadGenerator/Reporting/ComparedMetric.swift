@@ -17,7 +17,7 @@ package enum ComparedMetric: Sendable, Hashable {
     case outputTokensPerSecond
     case goodputPerSecond
     case latency(Latency, Quantile)
-    /// CPU time of the process of this name for each output token, or for each request of a run
+    /// CPU time of the processes of this name for each output token, or for each request of a run
     /// without tokens.
     case cpuPerUnit(String)
 
@@ -30,6 +30,10 @@ package enum ComparedMetric: Sendable, Hashable {
             "\(latency.rawValue) p\(Int(quantile.rawValue * 100)), ms"
         case .cpuPerUnit(let process): "CPU \(process), us each"
         }
+    }
+
+    var isLatency: Bool {
+        if case .latency = self { true } else { false }
     }
 
     package var higherIsBetter: Bool {
@@ -48,7 +52,7 @@ package enum ComparedMetric: Sendable, Hashable {
             case .goodputPerSecond: report.goodput?.requestsPerSecond
             case .latency(let latency, let quantile): report.summary(latency)?.value(quantile)
             case .cpuPerUnit(let name):
-                report.processes.first { $0.name == name }?.cpuSeconds.flatMap { seconds in
+                report.cpuSeconds(name, of: report.processes.map(\.cpuSeconds)).flatMap { seconds in
                     let units = report.outputTokens > 0 ? report.outputTokens : report.succeeded
                     return units > 0 ? seconds * 1e6 / Double(units) : nil
                 }
@@ -58,6 +62,22 @@ package enum ComparedMetric: Sendable, Hashable {
 }
 
 extension LoadReport {
+    /// Names of the watched processes, each once, in their order.
+    var processNames: [String] {
+        processes.map(\.name).enumerated().filter { index, name in
+            processes.firstIndex { $0.name == name } == index
+        }.map(\.element)
+    }
+
+    /// Sum over the processes of that name, a server's several; nil where one is not known.
+    /// `values`: in the order of `processes`.
+    func cpuSeconds(_ name: String, of values: [Double?]?) -> Double? {
+        guard let values, values.count == processes.count else { return nil }
+        let own = zip(processes, values).filter { $0.0.name == name }.map(\.1)
+        let known = own.compactMap(\.self)
+        return own.isEmpty || known.count < own.count ? nil : known.reduce(0, +)
+    }
+
     func summary(_ latency: ComparedMetric.Latency) -> LatencySummary? {
         switch latency {
         case .timeToFirstToken: timeToFirstToken

@@ -27,11 +27,11 @@ package struct KneeSearch: Sendable {
 
     package let settings: Settings
     /// The highest rate that met the objective and was not refuted since.
-    package private(set) var met: Double?
+    package var met: Double? { metRates.last }
     package private(set) var missed: Double?
     package private(set) var isConfirmed = false
     package private(set) var runs = 0
-    /// Rates that met it, ascending: what is left when a confirmation fails.
+    /// Rates that met it, ascending as they were chosen: what is left when a confirmation fails.
     private var metRates: [Double] = []
 
     package init(_ settings: Settings) { self.settings = settings }
@@ -65,11 +65,8 @@ package struct KneeSearch: Sendable {
         case (true, false):
             metRates.removeAll { $0 >= step.rate }
             missed = step.rate
-            met = metRates.last
         case (false, true):
             metRates.append(step.rate)
-            metRates.sort()
-            met = step.rate
         case (false, false):
             missed = step.rate
         }

@@ -7,6 +7,7 @@ extension LoadReport {
         _ measured: Measurements, _ total: ClassMeasurements, _ window: MeasuredWindow
     ) {
         sent = total.sent
+        notSent = total.notSent
         cancelled = total.cancelled
         promptTokensPerSecond = Double(total.promptTokens) / seconds
         cachedTokensPerSecond = Double(total.cachedTokens) / seconds
@@ -15,7 +16,7 @@ extension LoadReport {
         if !measured.objective.isEmpty {
             goodput = Goodput(
                 objective: measured.objective, met: total.good, judged: total.judged,
-                fraction: Double(total.good) / Double(max(1, total.judged)),
+                fraction: total.goodFraction,
                 requestsPerSecond: Double(total.good) / seconds)
         }
         describeGroups(measured)
@@ -32,24 +33,26 @@ extension LoadReport {
                 name: $0.name, cpuSeconds: $0.cpuSeconds, share: $0.cpuSeconds / seconds)
         }
         saturation = Saturation(
-            threads: threads, timerDelay: generatorTimerDelay,
-            sendDelay: total.sendDelay?.summary, isSaturated: false)
+            threads: threads, sendDelay: measured.sendDelay.summary, isSaturated: false)
     }
 
     private mutating func describeGroups(_ measured: Measurements) {
         let seconds = self.seconds
+        let objective = measured.objective
         classes = zip(measured.classes, measured.byClass).map {
-            Group(name: $0.name, $1, seconds: seconds)
+            Group(name: $0.name, $1, objective, seconds: seconds)
         }
         let tenantNames = Self.names(measured.classes.map(\.tenant))
         let tierNames = Self.names(measured.classes.map(\.tier))
         let byTenant = tenantNames.map { name in
             measured.combined { ($0.tenant ?? Self.unnamed) == name }
         }
-        tenants = zip(tenantNames, byTenant).map { Group(name: $0, $1, seconds: seconds) }
+        tenants = zip(tenantNames, byTenant).map {
+            Group(name: $0, $1, objective, seconds: seconds)
+        }
         tiers = tierNames.map { name in
             Group(
-                name: name, measured.combined { ($0.tier ?? Self.unnamed) == name },
+                name: name, measured.combined { ($0.tier ?? Self.unnamed) == name }, objective,
                 seconds: seconds)
         }
         guard byTenant.count > 1 else { return }
@@ -70,7 +73,9 @@ extension LoadReport {
             tenants: byTenant.count,
             outputTokens: Self.jain(byTenant.map { Double($0.outputTokens) }),
             succeeded: Self.jain(
-                byTenant.filter { $0.sent > 0 }.map { Double($0.succeeded) / Double($0.sent) }),
+                byTenant.filter { $0.succeeded + $0.failed > 0 }.map {
+                    Double($0.succeeded) / Double($0.succeeded + $0.failed)
+                }),
             outputTokensByTier: byTier)
     }
 

@@ -6,7 +6,7 @@ extension LoadReport {
         package var name: String
         package var sent: Int
         package var succeeded: Int
-        /// All that failed, shed ones included.
+        /// All that failed, shed and unsent ones included.
         package var failed: Int
         package var shed: Int
         package var cancelled: Int
@@ -15,7 +15,7 @@ extension LoadReport {
         package var outputTokensPerSecond: Double
         package var promptTokens: Int
         package var cachedTokens: Int
-        /// The share of the judged requests that met the objective.
+        /// The share of the judged requests that met the objective; nil without an objective.
         package var goodFraction: Double?
         package var timeToFirstToken: LatencySummary?
         package var interTokenLatency: LatencySummary?
@@ -23,7 +23,10 @@ extension LoadReport {
         package var endToEnd: LatencySummary?
         package var queueDelay: LatencySummary?
 
-        init(name: String, _ measured: ClassMeasurements, seconds: Double) {
+        init(
+            name: String, _ measured: ClassMeasurements, _ objective: ServiceLevelObjective,
+            seconds: Double
+        ) {
             self.name = name
             sent = measured.sent
             succeeded = measured.succeeded
@@ -35,8 +38,7 @@ extension LoadReport {
             outputTokensPerSecond = Double(measured.outputTokens) / seconds
             promptTokens = measured.promptTokens
             cachedTokens = measured.cachedTokens
-            goodFraction =
-                measured.judged > 0 ? Double(measured.good) / Double(measured.judged) : nil
+            goodFraction = objective.isEmpty ? nil : measured.goodFraction
             timeToFirstToken = measured.timeToFirstToken?.summary
             interTokenLatency = measured.interTokenLatency?.summary
             timePerOutputToken = measured.timePerOutputToken?.summary
@@ -45,13 +47,14 @@ extension LoadReport {
         }
     }
 
-    /// Answers that met the objective. Failed and shed requests did not; cut-off ones count when
-    /// they had broken it already; cancelled ones do not count.
+    /// Answers that met the objective. Failed, shed and unsent requests did not; cut-off ones count
+    /// when they had broken it already; cancelled ones do not count.
     package struct Goodput: Sendable, Codable, Equatable {
         package var objective: ServiceLevelObjective
         package var met: Int
         package var judged: Int
-        package var fraction: Double
+        /// nil: nothing was judged.
+        package var fraction: Double?
         package var requestsPerSecond: Double
     }
 
@@ -62,12 +65,13 @@ extension LoadReport {
         package var kinds: [String: Int]
     }
 
-    /// Jain's index over tenants: 1 when all got the same, 1/n when one got everything.
+    /// Jain's index over tenants: 1 when all got the same, 1/n when one got everything. Output that
+    /// came before its client gave up was the tenant's too.
     package struct Fairness: Sendable, Codable, Equatable {
         package var tenants: Int
         /// Of their output tokens.
         package var outputTokens: Double
-        /// Of the share of their requests that succeeded.
+        /// Of the share that succeeded of their requests which did or failed.
         package var succeeded: Double
         /// Of their output tokens within each tier that several use.
         package var outputTokensByTier: [String: Double]
@@ -84,7 +88,6 @@ extension LoadReport {
 
         /// The busiest first, at most eight.
         package var threads: [Thread]
-        package var timerDelay: LatencySummary?
         /// How long after their intended start requests were sent.
         package var sendDelay: LatencySummary?
         package var isSaturated: Bool
@@ -106,7 +109,7 @@ extension LoadReport {
         package var timeToFirstTokenP99: Double?
         package var interTokenLatencyP50: Double?
         package var interTokenLatencyP99: Double?
-        package var cpuSeconds: [Double]?
+        package var cpuSeconds: [Double?]?
     }
 
     /// Whole distributions of longer stretches, from which `compare` estimates how much the
@@ -116,7 +119,7 @@ extension LoadReport {
         package var succeeded: Int
         package var good: Int
         package var tokens: Int
-        package var cpuSeconds: [Double]?
+        package var cpuSeconds: [Double?]?
         package var timeToFirstToken: SparseHistogram
         package var interTokenLatency: SparseHistogram
         package var timePerOutputToken: SparseHistogram

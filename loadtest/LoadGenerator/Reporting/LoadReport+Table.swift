@@ -16,9 +16,7 @@ extension LoadReport {
         lines += latencyLines
         lines += groupLines
         lines += processLines
-        for kind in errors.keys.sorted() {
-            lines.append("Error       \(errors[kind] ?? 0) x \(kind)")
-        }
+        for (kind, count) in allErrors { lines.append("Error       \(count) x \(kind)") }
         if let errorSample { lines.append("            \(errorSample)") }
         for warning in warnings { lines.append("WARNING     \(warning)") }
         return lines.joined(separator: "\n")
@@ -35,7 +33,7 @@ extension LoadReport {
         var lines: [String] = []
         if let goodput {
             lines.append(
-                "Goodput     \(decimal(goodput.fraction * 100, 1)) % "
+                "Goodput     \(goodput.fraction.map { decimal($0 * 100, 1) } ?? "-") % "
                     + "(\(goodput.met) of \(goodput.judged)), "
                     + "\(decimal(goodput.requestsPerSecond, 2))/s within "
                     + goodput.objective.words)
@@ -62,30 +60,26 @@ extension LoadReport {
                 "ok", "failed", "shed", "tokens/s", "good %", "TTFT p50", "p99", "ITL p50", "p99",
             ]
             lines.append(
-                filled(title, width) + titles.map { padded($0, 9) }.joined())
+                title.filled(width) + titles.map { $0.padded(9) }.joined())
             for group in groups {
                 let figures: [Double?] = [
                     group.outputTokensPerSecond,
-                    goodput == nil ? nil : group.goodFraction.map { $0 * 100 },
+                    group.goodFraction.map { $0 * 100 },
                     group.timeToFirstToken?.p50, group.timeToFirstToken?.p99,
                     group.interTokenLatency?.p50, group.interTokenLatency?.p99,
                 ]
                 let counts = [group.succeeded, group.failed - group.shed, group.shed]
                 lines.append(
-                    filled(group.name, width) + counts.map { padded("\($0)", 9) }.joined()
-                        + figures.map { padded($0.map { decimal($0, 1) } ?? "-", 9) }.joined())
+                    group.name.filled(width) + counts.map { "\($0)".padded(9) }.joined()
+                        + figures.map { ($0.map { decimal($0, 1) } ?? "-").padded(9) }.joined())
             }
         }
         return lines
     }
 
-    private func filled(_ text: String, _ width: Int) -> String {
-        text + String(repeating: " ", count: max(1, width - text.count))
-    }
-
     private var latencyLines: [String] {
         let titles = ["mean", "p50", "p90", "p99", "p99.9", "max"]
-        var lines = ["ms          " + titles.map { padded($0) }.joined()]
+        var lines = ["ms".filled(12) + titles.map { $0.padded(11) }.joined()]
         let rows: [(String, LatencySummary?)] = [
             ("TTFT", timeToFirstToken), ("ITL", interTokenLatency), ("TPOT", timePerOutputToken),
             ("end to end", endToEnd), ("queue", queueDelay),
@@ -98,8 +92,8 @@ extension LoadReport {
                 summary.mean, summary.p50, summary.p90, summary.p99, summary.p999, summary.max,
             ]
             lines.append(
-                name + String(repeating: " ", count: max(0, 12 - name.count))
-                    + values.map { padded(decimal($0, 2)) }.joined() + "   n=\(summary.count)")
+                name.filled(12) + values.map { decimal($0, 2).padded(11) }.joined()
+                    + "   n=\(summary.count)")
         }
         return lines
     }
@@ -131,7 +125,22 @@ extension LoadReport {
         Decimals.text(value, digits)
     }
 
-    private func padded(_ text: String, _ width: Int = 11) -> String {
-        String(repeating: " ", count: max(1, width - text.count)) + text
+    /// By kind; those of the measured requests first.
+    var allErrors: [(kind: String, count: Int)] {
+        [errors, otherErrors ?? [:]].flatMap { kinds in
+            kinds.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+        }
+    }
+}
+
+extension String {
+    /// As a column, at its left.
+    func filled(_ width: Int) -> String {
+        self + String(repeating: " ", count: max(1, width - count))
+    }
+
+    /// As a column, at its right.
+    func padded(_ width: Int) -> String {
+        String(repeating: " ", count: max(1, width - count)) + self
     }
 }

@@ -28,6 +28,11 @@ extension LoadReport {
                     + "generator's own delay")
         }
         saturation?.isSaturated = isSaturated
+        if let notSent, notSent > 0 {
+            warnings.append(
+                "\(notSent) requests were not sent, since too many were in flight: they count as "
+                    + "failed")
+        }
         for process in processes where process.cpuSeconds == nil {
             warnings.append("process \(process.pid) (\(process.name)) could not be measured")
         }

@@ -2,7 +2,7 @@ package import Foundation
 
 /// The outcome of one run; its JSON form is what `--json` prints. Latencies in milliseconds.
 package struct LoadReport: Sendable, Codable {
-    package struct Process: Sendable, Codable {
+    package struct Process: Sendable, Codable, Equatable {
         package var name: String
         package var pid: Int32
         package var cpuSeconds: Double?
@@ -20,6 +20,7 @@ package struct LoadReport: Sendable, Codable {
     package var seconds: Double
     package var connections: Int
     package var succeeded: Int
+    /// Of the measured requests, shed and unsent ones included.
     package var failed: Int
     package var cutOff: Int
     package var errors: [String: Int]
@@ -45,7 +46,11 @@ package struct LoadReport: Sendable, Codable {
 
     // Since the second form of the report; see LoadReport+Parts.
     package var sent: Int?
+    /// Arrivals that the generator's in-flight limit kept back.
+    package var notSent: Int?
     package var cancelled: Int?
+    /// Failures beside the measured requests: of the warm-up, of probes.
+    package var otherErrors: [String: Int]?
     package var promptTokensPerSecond: Double?
     package var cachedTokensPerSecond: Double?
     package var queueDelay: LatencySummary?
@@ -74,9 +79,10 @@ package struct LoadReport: Sendable, Codable {
         self.connections = connections
         let total = measured.total
         succeeded = total.succeeded
-        failed = measured.errors.values.reduce(0, +)
+        failed = total.failed
         cutOff = total.cutOff
         errors = measured.errors
+        otherErrors = measured.otherErrors
         errorSample = measured.errorSample
         stopped = total.stopped
         reachedLength = total.reachedLength

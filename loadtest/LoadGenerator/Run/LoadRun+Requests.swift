@@ -43,9 +43,7 @@ extension LoadRun {
         _ purpose: LoadStream.Purpose, _ work: StreamWork, intendedStart: UInt64
     ) {
         guard active.count < configuration.inFlightMax else {
-            measurements.notSent(
-                class: work.measuredClass, kind: "generator's in-flight limit", at: Self.now)
-            return
+            return keptBack(purpose, class: work.measuredClass)
         }
         if purpose == .measured {
             measurements.sent(
@@ -56,6 +54,16 @@ extension LoadRun {
         stream.index = active.count
         active.append(stream)
         pool.open(for: stream, stream.lane)
+    }
+
+    /// The generator has as many requests in flight as it may.
+    private func keptBack(_ purpose: LoadStream.Purpose, class index: Int) {
+        let kind = "generator's in-flight limit"
+        switch purpose {
+        case .measured: measurements.notSent(class: index, kind: kind, at: Self.now)
+        case .warmUp: measurements.failedOutside("warm-up: " + kind, sample: "")
+        case .probe: endedProbe(failed: true)
+        }
     }
 
     // MARK: What streams ask
@@ -86,8 +94,7 @@ extension LoadRun {
 
     func startedOutput(_ stream: LoadStream, now: UInt64) {
         if isMeasured(stream) {
-            measurements.firstToken(
-                class: stream.work.measuredClass, intended: stream.intendedStart, at: now)
+            measurements.firstToken(intended: stream.intendedStart, at: now)
         }
         guard stream.purpose == .probe, let window = probe?.window else { return }
         probe?.window?.end = now
@@ -118,7 +125,8 @@ extension LoadRun {
         switch stream.purpose {
         case .probe: return endedProbe(failed: failure != nil)
         case .warmUp:
-            if let failure { measurements.failed("warm-up: " + failure, sample: stream.errorBody) }
+            guard let failure else { break }
+            measurements.failedOutside("warm-up: " + failure, sample: stream.errorBody)
         case .measured:
             let now = Self.now
             measurements.ended(
@@ -174,15 +182,15 @@ extension LoadRun {
                 seed: ~self.configuration.seed &- UInt64(probe.injected))
             work.body = self.heads.body(
                 0, [ChatMessage(role: .user, text: words)], maxTokens: probe.settings.maxTokens)
-            self.open(.probe, work, intendedStart: now)
             self.probe?.injected += 1
+            self.open(.probe, work, intendedStart: now)
         }
     }
 
     private func endedProbe(failed: Bool) {
         guard let state = probe else { return }
         if failed {
-            measurements.failed("probe failed", sample: "")
+            measurements.failedOutside("probe failed", sample: "")
             if state.window?.end == nil { probe?.window?.end = Self.now }
         }
         if state.injected < state.settings.count {
@@ -194,4 +202,13 @@ extension LoadRun {
 
 extension LoadStream {
     var lane: LoadConnection.Lane { isSlowReader ? .slow : .normal }
+
+    /// What is known of it when the measurement ends before it does.
+    func outcome(cutOffAt now: UInt64) -> RequestOutcome {
+        var outcome = outcome(failure: nil, at: now)
+        if firstDelta != nil, end == nil, !isSlowReader {
+            outcome.longestGap = max(outcome.longestGap, now - lastDelta)
+        }
+        return outcome
+    }
 }

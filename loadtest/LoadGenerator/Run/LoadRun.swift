@@ -175,12 +175,12 @@ package final class LoadRun {
     private func finish() {
         guard phase == .measuring else { return }
         phase = .finished
-        window.end(configuration.processes)
         let now = Self.now
+        sampleProcesses(at: now)
+        window.end(at: now)
         measurements.finish(at: now)
         for stream in active where stream.purpose == .measured {
-            measurements.cutOff(
-                class: stream.work.measuredClass, stream.outcome(failure: nil, at: now))
+            measurements.cutOff(class: stream.work.measuredClass, stream.outcome(cutOffAt: now))
         }
         // Resetting removes from `active`.
         for stream in Array(active) { stream.reset(timedOut: false) }
@@ -265,13 +265,16 @@ package final class LoadRun {
         loop.assumeIsolated().scheduleTask(deadline: .uptimeNanoseconds(due)) {
             guard self.phase == .measuring else { return }
             let now = Self.now
-            let processes = self.configuration.processes
-            if !processes.isEmpty {
-                self.measurements.used(cpuSeconds: self.window.sample(processes), at: now)
-            }
+            self.sampleProcesses(at: now)
             self.configuration.progress?(self.measurements.live(at: now))
             self.tick()
         }
+    }
+
+    private func sampleProcesses(at now: UInt64) {
+        guard !configuration.processes.isEmpty else { return }
+        let used = window.sample(configuration.processes, at: now)
+        measurements.used(cpuSeconds: used.cpuSeconds, from: used.since, to: now)
     }
 
     /// A late timer means that this process, or the machine, had no CPU time for its work.

@@ -108,7 +108,8 @@ extension HTMLReport {
                 series.append(
                     LinePlot.Series(
                         label: parts.isEmpty ? curve.label : parts.joined(separator: ", "),
-                        color: isOne ? number : index, dash: number,
+                        color: isOne ? number : index,
+                        dash: LinePlot.dash(run: index, line: number),
                         points: Self.means(curve.points, value), hasDots: true))
             }
         }

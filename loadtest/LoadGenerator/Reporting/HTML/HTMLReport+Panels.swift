@@ -2,7 +2,8 @@
 extension HTMLReport {
     /// Of one run both quantiles have a colour; of several, each run has.
     private func style(run: Int, quantile: Int) -> (color: Int, dash: Int) {
-        runs.count == 1 ? (quantile, quantile) : (run, quantile)
+        runs.count == 1
+            ? (quantile, quantile) : (run, LinePlot.dash(run: run, line: quantile))
     }
 
     private func label(_ run: Run, _ words: String) -> String {
@@ -68,16 +69,17 @@ extension HTMLReport {
     private var cpuOverTime: Panel? {
         var series: [LinePlot.Series] = []
         for (index, run) in runs.enumerated() {
-            for (number, process) in run.report.processes.enumerated() {
+            for (number, name) in run.report.processNames.enumerated() {
                 let points = (run.report.timeline ?? []).map { point -> (x: Double, y: Double?) in
-                    let cpu = point.cpuSeconds ?? []
-                    let cores = number < cpu.count ? cpu[number] / point.seconds : nil
+                    let cores = run.report.cpuSeconds(name, of: point.cpuSeconds).map {
+                        $0 / point.seconds
+                    }
                     return (point.start + point.seconds / 2, point.seconds < 0.5 ? nil : cores)
                 }
                 let style = style(run: index, quantile: number)
                 series.append(
                     LinePlot.Series(
-                        label: label(run, process.name), color: style.color, dash: style.dash,
+                        label: label(run, name), color: style.color, dash: style.dash,
                         points: points))
             }
         }
@@ -106,7 +108,8 @@ extension HTMLReport {
                     (x: max(x, 0.001), y: Optional(y * 100))
                 }
                 return LinePlot.Series(
-                    label: run.label, color: index, dash: index / LinePlot.palette.count,
+                    label: run.label, color: index,
+                    dash: runs.count == 1 ? 0 : LinePlot.dash(run: index, line: index),
                     points: points)
             }
             return Panel(

@@ -37,7 +37,9 @@ package struct HTMLReport {
     package var html: String {
         var sections: [String] = [header]
         if !warnings.isEmpty { sections.append(warningSection) }
-        if !runs.isEmpty { sections.append(section("Figures", summaryTable + errorList)) }
+        if !runs.isEmpty {
+            sections.append(section("Figures", summaryTable + serviceTable + errorList))
+        }
         let overLoad = loadPanels
         if !overLoad.isEmpty { sections.append(panelSection("Latency against load", overLoad)) }
         let overTime = timePanels
@@ -63,20 +65,11 @@ package struct HTMLReport {
     }
 
     private var header: String {
-        let loads = runs.map { "\($0.label): \($0.report.load)" } + knees.map(Self.words)
+        let loads =
+            runs.map { "\($0.label): \($0.report.load)" }
+            + knees.map { "\($0.label): \($0.report.words)" }
         return "<header><h1>\(Markup.text(title))</h1>"
             + loads.map { "<p>\(Markup.text($0))</p>" }.joined() + "</header>"
-    }
-
-    private static func words(_ knee: Knee) -> String {
-        let objective = knee.report.objective.words
-        let share = Decimals.text(knee.report.share * 100, 1)
-        guard let rate = knee.report.kneeRate else {
-            return "\(knee.label): no rate met \(objective) for \(share) % of requests"
-        }
-        let rest = knee.report.isConfirmed ? ", measured twice" : ", not confirmed"
-        return "\(knee.label): knee at \(Decimals.short(rate))/s "
-            + "(\(objective) for \(share) % of requests\(rest))"
     }
 
     // MARK: Sections
@@ -102,27 +95,17 @@ package struct HTMLReport {
     }
 
     private var summaryTable: String {
-        let hasObjective = runs.contains { $0.report.goodput != nil }
-        let hasShed = runs.contains { ($0.report.shed?.requests ?? 0) > 0 }
-        var heads = ["run", "s", "ok", "failed"]
-        if hasShed { heads.append("shed") }
-        heads += ["ok/s", "tokens/s"]
-        if hasObjective { heads += ["good, %"] }
-        heads += [
-            "TTFT p50", "p99", "ITL p50", "p99", "TPOT p50", "end to end p50", "p99",
+        let heads = [
+            "run", "s", "ok", "ok/s", "tokens/s", "TTFT p50", "p99", "ITL p50", "p99", "TPOT p50",
+            "end to end p50", "p99",
         ]
         let rows = runs.map { run -> [String] in
             let report = run.report
-            let shed = report.shed?.requests ?? 0
-            var cells = [
+            let cells = [
                 run.label, Decimals.short(report.seconds), "\(report.succeeded)",
-                "\(report.failed - shed)",
+                Decimals.short(report.requestsPerSecond),
+                Decimals.short(report.outputTokensPerSecond),
             ]
-            if hasShed { cells.append("\(shed)") }
-            cells += [report.requestsPerSecond, report.outputTokensPerSecond].map(Decimals.short)
-            if hasObjective {
-                cells.append(report.goodput.map { Decimals.text($0.fraction * 100, 1) } ?? "-")
-            }
             let latencies: [Double?] = [
                 report.timeToFirstToken?.p50, report.timeToFirstToken?.p99,
                 report.interTokenLatency?.p50, report.interTokenLatency?.p99,
@@ -130,18 +113,40 @@ package struct HTMLReport {
             ]
             return cells + latencies.map { $0.map(Decimals.short) ?? "-" }
         }
-        let limits = runs.compactMap { $0.report.goodput?.objective.words }
-        let note = Set(limits).sorted().map { " Good: \($0)." }.joined()
         return table(heads, rows)
-            + "<p class=\"note\">Latencies in milliseconds, counted from the intended start."
-            + "\(Markup.text(note))</p>"
+            + "<p class=\"note\">Latencies in milliseconds, counted from the intended start.</p>"
+    }
+
+    /// Whom the server served, and how well: what two servers under the same load differ in.
+    private var serviceTable: String {
+        let heads = [
+            "run", "good/s", "good, %", "shed", "failed otherwise", "cut off", "Jain, tokens",
+            "Jain, success",
+        ]
+        let rows = runs.map { run -> [String] in
+            let report = run.report
+            let (goodput, fairness) = (report.goodput, report.fairness)
+            return [
+                run.label,
+                goodput.map { Decimals.short($0.requestsPerSecond) } ?? "-",
+                goodput?.fraction.map { Decimals.text($0 * 100, 1) } ?? "-",
+                report.shed.map { "\($0.requests)" } ?? "-",
+                "\(report.failed - (report.shed?.requests ?? 0))", "\(report.cutOff)",
+                fairness.map { Decimals.text($0.outputTokens, 3) } ?? "-",
+                fairness.map { Decimals.text($0.succeeded, 3) } ?? "-",
+            ]
+        }
+        let limits = Set(runs.compactMap { $0.report.goodput?.objective.words }).sorted()
+        let good = limits.map { "Good: \($0). " }.joined()
+        return table(heads, rows)
+            + "<p class=\"note\">\(Markup.text(good))Shed: refused by the server to protect itself."
+            + " Jain's index: 1 when all tenants got the same.</p>"
     }
 
     private var errorList: String {
         let items = runs.flatMap { run in
-            run.report.errors.keys.sorted().map { kind in
-                "<li>\(Markup.text(run.label)): \(run.report.errors[kind] ?? 0) × "
-                    + "\(Markup.text(kind))</li>"
+            run.report.allErrors.map { kind, count in
+                "<li>\(Markup.text(run.label)): \(count) × \(Markup.text(kind))</li>"
             }
         }
         return items.isEmpty ? "" : "<ul>\(items.joined())</ul>"
@@ -162,18 +167,16 @@ package struct HTMLReport {
         var settings = report.settings ?? [:]
         settings["load"] = report.load
         settings["connections"] = "\(report.connections)"
-        for process in report.processes {
-            guard let seconds = process.cpuSeconds else { continue }
-            settings["CPU of \(process.name)"] =
+        let processes = report.processes.map(\.cpuSeconds)
+        for name in report.processNames {
+            guard let seconds = report.cpuSeconds(name, of: processes) else { continue }
+            settings["CPU of \(name)"] =
                 "\(Decimals.text(seconds, 2)) s, "
                 + "\(Decimals.text(seconds / max(report.seconds, 1e-9), 2)) cores"
         }
         settings["CPU of the generator"] =
             "\(Decimals.text(report.generatorCPUSeconds, 2)) s, "
             + "\(Decimals.text(report.generatorCPUSeconds / max(report.seconds, 1e-9), 2)) cores"
-        if let fairness = report.fairness {
-            settings["fairness (Jain, output tokens)"] = Decimals.text(fairness.outputTokens, 3)
-        }
         return settings
     }
 

@@ -1,6 +1,6 @@
 /// Lines over a common axis, as SVG. Its legend is the panel's own, outside of the picture.
 struct LinePlot {
-    struct Series: Equatable {
+    struct Series {
         var label: String
         /// Which of the palette's colours.
         var color: Int
@@ -10,11 +10,6 @@ struct LinePlot {
         var points: [(x: Double, y: Double?)]
         /// Whether each point has a dot.
         var hasDots = false
-
-        static func == (left: Series, right: Series) -> Bool {
-            left.label == right.label && left.color == right.color && left.dash == right.dash
-                && left.points.elementsEqual(right.points) { $0 == $1 }
-        }
     }
 
     /// A value that is marked across the whole plot.
@@ -35,8 +30,20 @@ struct LinePlot {
     /// The y axis ends here; nil: where the values do.
     var yMax: Double?
 
-    static let palette = ["#0068a8", "#c8500a", "#00805c", "#a8437f", "#8a6d00", "#5b5bd6"]
-    static let dashes = ["", "5 3", "1.5 3", "8 3 1.5 3"]
+    /// One for each run of a page, as many as a page has.
+    static let palette = [
+        "#0068a8", "#c8500a", "#00805c", "#a8437f", "#8a6d00", "#5b5bd6",
+        "#3f9bd8", "#7a2e00", "#4fb286", "#5c1747", "#c9a227", "#24246b",
+    ]
+    static let dashes = [
+        "", "5 3", "1.5 3", "8 3 1.5 3", "12 3", "10 3 5 3", "5 3 1.5 3 1.5 3", "12 5 1.5 5",
+    ]
+
+    /// The dash of a run's line: on paper without colours, runs of the palette's second half differ
+    /// from those of its first.
+    static func dash(run: Int, line: Int) -> Int {
+        line % 4 + (run % palette.count < palette.count / 2 ? 0 : 4)
+    }
 
     private static let width = 520.0
     private static let height = 264.0
