@@ -114,6 +114,67 @@ import Testing
         #expect(apart?.verdict == .worse)
     }
 
+    @Test func whatOneSideLacksAndWarningsAreTold() throws {
+        var left = try Self.run(seed: 5)
+        let right = try Self.run(seed: 6)
+        left.processes = []
+        left.timeToFirstToken = nil
+        left.warnings = ["the generator was busy"]
+        let comparison = Comparison(left: [left], right: [right])
+        #expect(!comparison.rows.contains { $0.metric.hasPrefix("TTFT") })
+        #expect(
+            comparison.notCompared == [
+                "TTFT p50, ms: in 0 of A's 1, in 1 of B's 1",
+                "TTFT p90, ms: in 0 of A's 1, in 1 of B's 1",
+                "TTFT p99, ms: in 0 of A's 1, in 1 of B's 1",
+                "CPU server, us each: in 0 of A's 1, in 1 of B's 1",
+            ])
+        #expect(comparison.warnings == ["A: the generator was busy"])
+        let table = comparison.table
+        #expect(table.contains("CPU server, us each: in 0 of A's 1"))
+        #expect(table.contains("WARNING     A: the generator was busy"))
+    }
+
+    @Test func aMicrosecondIsNoDifference() {
+        func verdict(_ left: Double, _ right: Double, _ metric: ComparedMetric)
+            -> Comparison.Verdict
+        {
+            Comparison.Row(
+                metric, .init(logarithm: log(left), variance: 1e-12, degrees: 10),
+                .init(logarithm: log(right), variance: 1e-12, degrees: 10)
+            ).verdict
+        }
+        let latency = ComparedMetric.latency(.interTokenLatency, .p50)
+        #expect(verdict(0.004, 0.005, latency) == .noise)
+        #expect(verdict(0.004, 0.006, latency) == .worse)
+        #expect(verdict(0.004, 0.005, .goodputPerSecond) == .better)
+    }
+
+    @Test func processesOfOneNameAreASum() throws {
+        func run(_ cpu: [Double?], _ blocks: [[Double?]?]) throws -> LoadReport {
+            var report = try Self.run(seed: 9, blocks: blocks.count)
+            report.processes = cpu.enumerated().map {
+                .init(name: "server", pid: Int32($0.offset + 1), cpuSeconds: $0.element)
+            }
+            for (index, value) in blocks.enumerated() { report.blocks?[index].cpuSeconds = value }
+            return report
+        }
+        let metric = ComparedMetric.cpuPerUnit("server")
+        let even = Array(repeating: [1.0, 2.0] as [Double?]?, count: 10)
+        let one = try run([10, 20], even)
+        #expect(one.processNames == ["server"])
+        let value = try #require(metric.value(one))
+        #expect(abs(value - 30e6 / Double(one.outputTokens)) < 1e-6)
+        #expect(metric.value(try run([10, nil], even)) == nil)
+        // A block whose CPU time is not known is not one without.
+        let known = try #require(BlockBootstrap(one, seed: 1)?.variance(metric))
+        for unknown in [nil, [nil, 2], [1]] as [[Double?]?] {
+            let gap = try run([10, 20], even.dropLast() + [unknown])
+            let variance = try #require(BlockBootstrap(gap, seed: 1)?.variance(metric))
+            #expect(variance < 2 * known, "\(variance) and \(known)")
+        }
+    }
+
     @Test func isTheSameEachTime() throws {
         let runs = (left: [try Self.run(seed: 7)], right: [try Self.run(seed: 8)])
         #expect(

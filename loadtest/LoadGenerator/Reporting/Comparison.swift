@@ -9,7 +9,7 @@ import Foundation
 package struct Comparison: Sendable, Codable, Equatable {
     package enum Verdict: String, Sendable, Codable {
         case better, worse
-        /// The interval contains 1, or the difference is below what histograms tell apart.
+        /// The interval contains 1, or the difference is within what histograms tell apart.
         case noise
         /// There is one round without blocks on some side: no interval.
         case unknown
@@ -26,22 +26,43 @@ package struct Comparison: Sendable, Codable, Equatable {
         package var verdict: Verdict
     }
 
-    /// Smaller differences of ratios from 1 are within the histograms' resolution.
+    /// Smaller differences of ratios from 1 are within the histograms' resolution, and so are those
+    /// of latencies up to a microsecond, in which blocks and reports have them.
     package static let resolution = 0.002
+    package static let resolutionMilliseconds = 0.001
 
     package var leftRounds: Int
     package var rightRounds: Int
     package var rows: [Row]
+    /// Figures that some rounds have and others lack, or have as 0: no ratio can be told.
+    package var notCompared: [String]
+    /// The rounds' own reasons to distrust them.
+    package var warnings: [String]
 
-    /// Each side has a round at least. Figures that a side lacks are left out.
+    /// Each side has a round at least.
     package init(left: [LoadReport], right: [LoadReport], seed: UInt64 = 1) {
         leftRounds = left.count
         rightRounds = right.count
         let a = Side(left, seed: seed &* 2)
         let b = Side(right, seed: seed &* 2 &+ 1)
-        rows = Self.metrics(left, right).compactMap { metric in
-            guard let a = a.estimate(metric), let b = b.estimate(metric) else { return nil }
-            return Row(metric, a, b)
+        rows = []
+        notCompared = []
+        for metric in Self.metrics(left, right) {
+            if let a = a.estimate(metric), let b = b.estimate(metric) {
+                rows.append(Row(metric, a, b))
+                continue
+            }
+            let (inA, inB) = (a.rounds(with: metric), b.rounds(with: metric))
+            guard inA + inB > 0 else { continue }
+            notCompared.append(
+                "\(metric.name): in \(inA) of A's \(left.count), in \(inB) of B's \(right.count)")
+        }
+        warnings = [("A", left), ("B", right)].flatMap { side, rounds in
+            rounds.enumerated().flatMap { index, report in
+                report.warnings.map {
+                    "\(side)\(rounds.count > 1 ? "\(index + 1)" : ""): \($0)"
+                }
+            }
         }
     }
 
@@ -73,6 +94,10 @@ package struct Comparison: Sendable, Codable, Equatable {
             bootstraps = rounds.enumerated().map { index, report in
                 BlockBootstrap(report, seed: seed &+ UInt64(index) &* 0x9E37_79B9)
             }
+        }
+
+        func rounds(with metric: ComparedMetric) -> Int {
+            rounds.count { metric.value($0) != nil }
         }
 
         /// nil unless each round has the figure.
@@ -112,7 +137,12 @@ extension Comparison.Row {
         low = exp(difference - half)
         high = exp(difference + half)
         let isWithin = difference - half <= 0 && difference + half >= 0
-        if isWithin || abs(ratio - 1) < Comparison.resolution {
+        let isSame =
+            abs(ratio - 1) < Comparison.resolution
+            || metric.isLatency
+                // With room for what the logarithms round.
+                && abs(self.right - self.left) <= Comparison.resolutionMilliseconds * 1.000_001
+        if isWithin || isSame {
             verdict = .noise
         } else {
             verdict = (ratio > 1) == metric.higherIsBetter ? .better : .worse
@@ -125,12 +155,9 @@ extension Comparison {
 
     /// For people. The ratio is the second side over the first.
     package var table: String {
-        func filled(_ text: String, _ width: Int) -> String {
-            String(repeating: " ", count: max(1, width - text.count)) + text
-        }
         var lines = [
             "\(leftRounds) and \(rightRounds) rounds; ratios B/A with 95 % intervals",
-            "figure" + filled("A", 24) + filled("B", 12) + filled("B/A", 9) + filled("95 %", 17),
+            "figure" + "A".padded(24) + "B".padded(12) + "B/A".padded(9) + "95 %".padded(17),
         ]
         for row in rows {
             let interval: String
@@ -140,10 +167,13 @@ extension Comparison {
                 interval = "one round: none"
             }
             lines.append(
-                row.metric + filled(Decimals.short(row.left), 30 - row.metric.count)
-                    + filled(Decimals.short(row.right), 12) + filled(Decimals.text(row.ratio, 3), 9)
-                    + filled(interval, 17) + "  \(row.verdict.rawValue)")
+                row.metric + Decimals.short(row.left).padded(30 - row.metric.count)
+                    + Decimals.short(row.right).padded(12) + Decimals.text(row.ratio, 3).padded(9)
+                    + interval.padded(17) + "  \(row.verdict.rawValue)")
         }
+        if !notCompared.isEmpty { lines.append("not compared, since some rounds lack them:") }
+        lines += notCompared
+        lines += warnings.map { "WARNING     \($0)" }
         return lines.joined(separator: "\n")
     }
 }
