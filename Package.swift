@@ -266,7 +266,7 @@ let package = Package(
             name: "LoadTests",
             dependencies: [
                 "LoadGenerator", "SimulatedUpstream", "GRPC", "HTTPTransport", "InferenceTypes",
-                "XAIProto", protobuf,
+                "XAIProto", "switchyard-load", arguments, protobuf,
                 log,
             ] + nio,
             swiftSettings: [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]),

@@ -54,7 +54,8 @@ def requests_per_second(context, directory):
                 re.search(r"finished in .*?, ([\d.]+) req/s", text)[1])
             report = load.chats(
                 context.programs, server, [], "--mode", "small", "--protocol", protocol,
-                "--connections", 4, "--concurrency", 32 if protocol == "h1" else 128,
+                *(("--connections", 4) if protocol == "h2" else ()),
+                "--concurrency", 32 if protocol == "h1" else 128,
                 "--warmup", 1000, "--requests", count)
             found[protocol, "ours"] = report["requestsPerSecond"]
     finally:

@@ -46,7 +46,8 @@ def streams(context):
                     watched = [One("switchyard", gateway), *(One("worker", w) for w in workers)]
                     result = load.chats(
                         context.programs, server, watched, "--model", "simulated",
-                        "--protocol", protocol, "--connections", 4, "--concurrency", SLOTS,
+                        "--protocol", protocol, *(("--connections", 4) if protocol == "h2" else ()),
+                        "--concurrency", SLOTS,
                         "--warmup", 64, "--requests", requests, "--max-tokens", 1024,
                         "--ignore-eos", "--prompt-tokens", 20, "--seed", number + 1)
                     context.record(f"native-{protocol}", "switchyard", number, result, [server])

@@ -30,11 +30,24 @@ struct ChatOptions: ParsableArguments {
     @Option(help: "Throw in prompts of so many tokens among the running streams.")
     var probePromptTokens: Int?
 
-    @Option(help: "When: from the start, and from one probe's end to the next.")
-    var probeAtSeconds = 3.0
+    @Option(help: "When: from the start, and from one probe's end to the next. Default: 3.")
+    var probeAtSeconds: Double?
 
-    @Option(help: "How many.")
-    var probeCount = 1
+    @Option(help: "How many. Default: 1.")
+    var probeCount: Int?
+
+    private var hasProbe: Bool {
+        probePromptTokens != nil || probeAtSeconds != nil || probeCount != nil
+    }
+
+    /// Whether any of these is on the command line.
+    var isGiven: Bool {
+        hasProbe || hasLengths || model != nil || ignoreEos || temperature != nil
+            || !members.isEmpty
+    }
+
+    /// Whether they say how long requests are.
+    var hasLengths: Bool { maxTokens != nil || promptTokens != nil || prompts != nil }
 
     /// What is given here takes the place of what was there.
     func apply(to configuration: inout LoadConfiguration) throws {
@@ -49,10 +62,14 @@ struct ChatOptions: ParsableArguments {
             traffic.extraMembers += members
             return traffic
         }
-        if let probePromptTokens {
-            configuration.probe = .init(
-                promptTokens: probePromptTokens, afterSeconds: probeAtSeconds, count: probeCount)
+        guard hasProbe else { return }
+        let former = configuration.probe
+        guard let tokens = probePromptTokens ?? former?.promptTokens else {
+            throw ValidationError("--probe options need --probe-prompt-tokens")
         }
+        configuration.probe = .init(
+            promptTokens: tokens, afterSeconds: probeAtSeconds ?? former?.afterSeconds ?? 3,
+            count: probeCount ?? former?.count ?? 1)
     }
 
     private var prompt: TrafficClass.Prompt? {
@@ -68,8 +85,14 @@ struct ChatOptions: ParsableArguments {
     }
 
     func validate() throws {
-        guard maxTokens ?? 1 > 0, promptTokens ?? 1 > 0, probePromptTokens ?? 1 > 0,
-            probeCount > 0, probeAtSeconds >= 0
-        else { throw ValidationError("numbers of tokens, probes and seconds must be positive") }
+        try OptionRange.check("--max-tokens", maxTokens, in: 1...Trace.tokensMax)
+        try OptionRange.check("--prompt-tokens", promptTokens, in: 1...Trace.tokensMax)
+        try OptionRange.check("--probe-prompt-tokens", probePromptTokens, in: 1...Trace.tokensMax)
+        try OptionRange.check("--probe-at-seconds", probeAtSeconds, in: 0...86_400)
+        try OptionRange.check("--probe-count", probeCount, in: 1...100_000)
+        try OptionRange.check("--temperature", temperature, in: 0...100)
+        guard prompts == nil || promptTokens == nil else {
+            throw ValidationError("--prompts and --prompt-tokens exclude each other")
+        }
     }
 }

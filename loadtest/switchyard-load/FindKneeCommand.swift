@@ -1,6 +1,5 @@
 import ArgumentParser
 import Foundation
-import HTTPTransport
 import LoadGenerator
 
 /// `switchyard-load find-knee`: the highest offered load at which answers are good enough.
@@ -12,7 +11,8 @@ struct FindKneeCommand: AsyncParsableCommand {
             Runs open loops of --step-seconds each: doubles the rate until the share of requests \
             within the --slo limits falls below --share, bisects, and measures the highest rate \
             that met it once more. Failed and refused requests do not meet it. Takes the options \
-            of `run`.
+            of `run`, but those that say how many requests come. Ends where a run says nothing \
+            about the server: the generator was the limit, or nothing could be judged.
             """)
 
     @OptionGroup
@@ -40,84 +40,101 @@ struct FindKneeCommand: AsyncParsableCommand {
     var output: String?
 
     func validate() throws {
-        guard work.load.arrivals != .ramp else {
-            throw ValidationError("--arrivals ramp: each run has one rate")
+        let load = work.load
+        for (name, isGiven) in [
+            ("--rate", load.rate != nil), ("--concurrency", load.concurrency != nil),
+            ("--trace", load.trace != nil), ("--requests", load.requests != nil),
+            ("--duration", load.duration != nil), ("--arrivals ramp", load.arrivals == .ramp),
+        ] where isGiven {
+            throw ValidationError("\(name): each run has one rate, and --step-seconds")
         }
-        guard firstRate > 0, rateMax >= firstRate, share > 0, share <= 1, tolerance > 0,
-            stepSeconds > 0, (2...100).contains(runsMax)
-        else {
-            throw ValidationError(
-                "rates, --tolerance and --step-seconds must be positive, --share within 0...1, "
-                    + "--runs-max 2...100")
-        }
+        try OptionRange.check("--first-rate", firstRate, in: 1e-6...1e6)
+        try OptionRange.check("--rate-max", rateMax, in: firstRate...1e6)
+        try OptionRange.check("--tolerance", tolerance, in: 0.001...10)
+        try OptionRange.check("--step-seconds", stepSeconds, in: 0.001...86_400)
+        try OptionRange.check("--runs-max", runsMax, in: 2...100)
+        try OptionRange.check("--share", share, in: 0.001...1)
     }
 
     func run() async throws {
+        let configuration = try self.configuration()
         var settings = KneeSearch.Settings()
         settings.firstRate = firstRate
         settings.rateMax = rateMax
         settings.tolerance = tolerance
         settings.runsMax = runsMax
-        settings.rateMin = firstRate / 1_024
-        let scenario = try work.loadConfiguration().objective
-        let objective = work.measuring.objective(over: scenario)
-        guard !objective.isEmpty else {
-            throw ValidationError("at least one --slo limit is needed")
-        }
+        settings.rateMin = max(1e-6, firstRate / 1_024)
         var search = KneeSearch(settings)
-        var found = KneeReport(objective: objective, share: share)
+        var found = KneeReport(objective: configuration.objective, share: share)
         while let step = search.next {
-            let report = try await measure(step, number: search.runs)
-            var point = KneeReport.Point(report, rate: step.rate)
-            let isMet = (point.goodFraction ?? 0) >= share
-            point.met = isMet
-            point.isConfirmation = step.isConfirmation
-            found.points.append(point)
-            found.settings = found.settings ?? report.settings
-            say(step, point)
-            for warning in report.warnings where !found.warnings.contains(warning) {
-                found.warnings.append(warning)
-            }
-            search.measured(step, met: isMet)
-            if point.isSaturated, !isMet {
+            let report: LoadReport
+            do {
+                report = try await work.measuring.perform(
+                    try Self.configuration(configuration, step, number: search.runs, stepSeconds))
+            } catch is ExitCode where !found.points.isEmpty {
                 found.warnings.append(
-                    "at \(step.rate)/s the generator was the limit: the knee may be higher")
+                    "at \(step.rate)/s the server could not be reached: the search ended there")
                 break
             }
+            let isMet = found.judge(report, step)
+            if let point = found.points.last { say(step, point) }
+            guard let isMet else { break }
+            search.measured(step, met: isMet)
         }
         found.kneeRate = search.met
         found.missedRate = search.missed
         found.isConfirmed = search.isConfirmed
         let text = try found.json()
-        if let output { try Data(text.utf8).write(to: URL(fileURLWithPath: output)) }
-        print(work.json ? text : words(found))
+        let warnings = found.warnings.map { "\nWARNING     \($0)" }.joined()
+        print(work.json ? text : found.words + warnings)
+        if let output {
+            do {
+                try Data(text.utf8).write(to: URL(fileURLWithPath: output))
+            } catch {
+                throw ValidationError("\(output): cannot be written: \(error.localizedDescription)")
+            }
+        }
         if found.kneeRate == nil { throw ExitCode.failure }
     }
 
-    private func measure(_ step: KneeSearch.Step, number: Int) async throws -> LoadReport {
+    /// What the runs have in common. The kind of arrivals is that of the options or the scenario.
+    func configuration() throws -> LoadConfiguration {
         var work = self.work
-        work.load.trace = nil
-        work.load.requests = nil
-        work.load.rate = step.rate
-        work.load.duration = stepSeconds
-        // Other arrivals each time, so that a confirmation is one.
-        work.load.seed = (work.load.seed ?? 1) &+ UInt64(number)
-        if number > 0 { work.load.warmup = 0 }
-        let configuration = try work.loadConfiguration()
-        do {
-            return try await work.measuring.perform(configuration)
-        } catch let error as HTTPStreamError {
-            FileHandle.standardError.write(
-                Data("switchyard-load: cannot reach the server: \(error)\n".utf8))
-            throw ExitCode(69)
+        if work.load.arrivals != nil { work.load.rate = firstRate }
+        var configuration = try work.loadConfiguration()
+        configuration.objective = work.measuring.objective(over: configuration.objective)
+        guard !configuration.objective.isEmpty else {
+            throw ValidationError("at least one --slo limit is needed")
         }
+        return configuration
+    }
+
+    /// Run `number` from 0.
+    static func configuration(
+        _ common: LoadConfiguration, _ step: KneeSearch.Step, number: Int, _ seconds: Double
+    ) throws -> LoadConfiguration {
+        var configuration = common
+        var shape = ArrivalSchedule.Shape.poisson
+        if case .open(let schedule) = common.load {
+            switch schedule.shape {
+            case .ramp, nil: throw ValidationError("a scenario's ramp or trace has no single rate")
+            case let given?: shape = given
+            }
+        }
+        // Other arrivals each time, so that a confirmation is one.
+        configuration.seed = common.seed &+ UInt64(number)
+        configuration.load = .open(
+            ArrivalSchedule(shape: shape, rate: step.rate, seed: configuration.seed))
+        configuration.extent = .seconds(seconds)
+        if number > 0 { configuration.warmUpRequests = 0 }
+        return configuration
     }
 
     private func say(_ step: KneeSearch.Step, _ point: KneeReport.Point) {
         func number(_ value: Double?) -> String {
             value.map { String(($0 * 100).rounded() / 100) } ?? "-"
         }
-        let verdict = point.met == true ? "met" : "missed"
+        let verdict = point.met.map { $0 ? "met" : "missed" } ?? "says nothing"
         FileHandle.standardError.write(
             Data(
                 """
@@ -127,15 +144,5 @@ struct FindKneeCommand: AsyncParsableCommand {
                 p99 \(number(point.timeToFirstToken?.p99)) ms, \
                 ITL p99 \(number(point.interTokenLatency?.p99)) ms\n
                 """.utf8))
-    }
-
-    private func words(_ found: KneeReport) -> String {
-        guard let knee = found.kneeRate else {
-            return "no rate met \(found.objective.words) for \(share * 100) % of requests"
-        }
-        var text = "knee: \(knee)/s within \(found.objective.words) for \(share * 100) %"
-        text += found.isConfirmed ? " (measured twice)" : " (not confirmed)"
-        if let missed = found.missedRate { text += "; missed at \(missed)/s" }
-        return ([text] + found.warnings.map { "WARNING     \($0)" }).joined(separator: "\n")
     }
 }

@@ -22,8 +22,8 @@ struct ImportCommand: ParsableCommand {
     @Option(help: "Move each request by a time of its own below this, for coarse clocks.")
     var jitterMs = 0.0
 
-    @Option(help: "Chooses these times.")
-    var seed: UInt64 = 1
+    @Option(help: "Chooses these times. Default: 1.")
+    var seed: UInt64?
 
     @Option(help: "Only so many requests, from the first.")
     var first: Int?
@@ -31,7 +31,7 @@ struct ImportCommand: ParsableCommand {
     func run() throws {
         var trace = try TraceInput.trace(input, option: "import")
         if let first { trace = trace.first(first) }
-        if jitterMs > 0 { trace = trace.jittered(milliseconds: jitterMs, seed: seed) }
+        if jitterMs > 0 { trace = trace.jittered(milliseconds: jitterMs, seed: seed ?? 1) }
         let text = Data(try trace.text().utf8)
         if let output {
             try text.write(to: URL(fileURLWithPath: output), options: .atomic)
@@ -48,5 +48,6 @@ struct ImportCommand: ParsableCommand {
         guard first ?? 1 > 0, (0...1e9).contains(jitterMs) else {
             throw ValidationError("--first and --jitter-ms must be positive")
         }
+        guard seed == nil || jitterMs > 0 else { throw ValidationError("--seed needs --jitter-ms") }
     }
 }

@@ -14,31 +14,35 @@ struct LoadOptions: ParsableArguments {
     @Option(help: "Requests per second (open loop).")
     var rate: Double?
 
-    @Option(help: "Gaps of the open loop: poisson, constant, bursty or ramp.")
-    var arrivals = Arrivals.poisson
+    @Option(help: "Gaps with --rate: poisson, constant, bursty or ramp. Default: poisson.")
+    var arrivals: Arrivals?
 
-    @Option(help: "Of bursty gaps: their standard deviation by their mean.")
-    var cv = 3.0
+    @Option(help: "Of bursty gaps: their standard deviation by their mean. Default: 3.")
+    var cv: Double?
 
     @Option(help: "Of a ramp: requests per second at its end; --rate is its start.")
     var rateTo: Double?
 
-    @Option(help: "Of a ramp: how long it takes.")
-    var rampSeconds = 60.0
+    @Option(help: "Of a ramp: how long it takes. Default: 60.")
+    var rampSeconds: Double?
 
     @Option(help: "Play this trace: arrivals and lengths (see `switchyard-load import`).")
     var trace: String?
 
     @Option(help: "Times the trace's time: 0.1 plays it ten times as fast.")
-    var timeScale = 1.0
+    var timeScale: Double?
 
     @Option(help: "Times the trace's lengths of prompts.")
-    var promptScale = 1.0
+    var promptScale: Double?
 
     @Option(help: "Times the trace's lengths of answers.")
-    var outputScale = 1.0
+    var outputScale: Double?
 
-    @Option(help: "Requests to measure. Default: 10 for each of --concurrency; a trace's all.")
+    @Option(
+        help: """
+            Requests to measure. Default: what the scenario says; else 10 for each of \
+            --concurrency, all of a trace, 60 seconds of --rate.
+            """)
     var requests: Int?
 
     @Option(help: "Seconds to measure, in place of --requests.")
@@ -62,21 +66,27 @@ struct LoadOptions: ParsableArguments {
         if let warmup { configuration.warmUpRequests = warmup }
         if let warmupSeconds { configuration.warmUpSeconds = warmupSeconds }
         if let timeoutSeconds { configuration.requestTimeoutSeconds = timeoutSeconds }
+        guard arrivals == nil || rate != nil else {
+            throw ValidationError("--arrivals needs --rate")
+        }
         if let trace {
-            var replay = TraceReplay(try TraceInput.trace(trace, option: "--trace"))
-            replay.timeScale = timeScale
-            replay.promptScale = promptScale
-            replay.outputScale = outputScale
-            configuration.play(replay)
+            configuration.play(TraceReplay(try TraceInput.trace(trace, option: "--trace")))
         } else if let rate {
-            if configuration.replay != nil { configuration.extent = .seconds(60) }
             configuration.replay = nil
             configuration.load = .open(
                 ArrivalSchedule(shape: shape, rate: rate, seed: configuration.seed))
         } else if let concurrency {
             configuration.replay = nil
             configuration.load = .closed(concurrency: concurrency)
-            configuration.extent = .requests(concurrency * 10)
+        }
+        if scales.contains(where: { $0.1 != nil }) {
+            guard var replay = configuration.replay else {
+                throw ValidationError("\(scales.map(\.0).joined(separator: ", ")) need --trace")
+            }
+            if let timeScale { replay.timeScale = timeScale }
+            if let promptScale { replay.promptScale = promptScale }
+            if let outputScale { replay.outputScale = outputScale }
+            configuration.play(replay)
         }
         if let requests { configuration.extent = .requests(requests) }
         if let duration { configuration.extent = .seconds(duration) }
@@ -85,43 +95,54 @@ struct LoadOptions: ParsableArguments {
         }
     }
 
+    private var scales: [(String, Double?)] {
+        [
+            ("--time-scale", timeScale), ("--prompt-scale", promptScale),
+            ("--output-scale", outputScale),
+        ]
+    }
+
     private var shape: ArrivalSchedule.Shape {
         switch arrivals {
-        case .poisson: .poisson
+        case .poisson, nil: .poisson
         case .constant: .constant
-        case .bursty: .bursty(variation: cv)
-        case .ramp: .ramp(to: rateTo ?? 1, seconds: rampSeconds)
+        case .bursty: .bursty(variation: cv ?? 3)
+        case .ramp: .ramp(to: rateTo ?? 1, seconds: rampSeconds ?? 60)
         }
     }
 
     func validate() throws {
-        try Self.check("--concurrency", concurrency.map(Double.init), in: 1...20_000)
-        try Self.check("--rate", rate, in: (arrivals == .ramp ? 0 : 1e-6)...1e6)
-        try Self.check("--cv", cv, in: 0.01...100)
-        try Self.check("--rate-to", rateTo, in: 1e-6...1e6)
-        try Self.check("--ramp-seconds", rampSeconds, in: 0.001...604_800)
-        for (name, scale) in [
-            ("--time-scale", timeScale), ("--prompt-scale", promptScale),
-            ("--output-scale", outputScale),
-        ] { try Self.check(name, scale, in: 1e-6...1e6) }
-        try Self.check("--duration", duration, in: 0.001...604_800)
-        try Self.check("--requests", requests.map(Double.init), in: 1...1e9)
-        try Self.check("--warmup", warmup.map(Double.init), in: 0...1e6)
-        try Self.check("--warmup-seconds", warmupSeconds, in: 0...86_400)
-        try Self.check("--timeout-seconds", timeoutSeconds, in: 0.001...86_400)
+        try OptionRange.check("--concurrency", concurrency, in: 1...20_000)
+        try OptionRange.check("--rate", rate, in: (arrivals == .ramp ? 0 : 1e-6)...1e6)
+        try OptionRange.check("--cv", cv, in: 0.01...100)
+        try OptionRange.check("--rate-to", rateTo, in: 1e-6...1e6)
+        try OptionRange.check("--ramp-seconds", rampSeconds, in: 0.001...604_800)
+        for (name, scale) in scales { try OptionRange.check(name, scale, in: 1e-6...1e6) }
+        try OptionRange.check("--duration", duration, in: 0.001...604_800)
+        try OptionRange.check("--requests", requests, in: 1...1_000_000_000)
+        try OptionRange.check("--warmup", warmup, in: 0...1_000_000)
+        try OptionRange.check("--warmup-seconds", warmupSeconds, in: 0...86_400)
+        try OptionRange.check("--timeout-seconds", timeoutSeconds, in: 0.001...86_400)
         guard !(requests != nil && duration != nil) else {
             throw ValidationError("--requests and --duration exclude each other")
         }
         guard [concurrency != nil, rate != nil, trace != nil].count(where: \.self) <= 1 else {
             throw ValidationError("--concurrency, --rate and --trace exclude each other")
         }
-        guard (arrivals == .ramp) == (rateTo != nil) else {
-            throw ValidationError("--arrivals ramp and --rate-to need each other")
+        guard cv == nil || arrivals == .bursty else {
+            throw ValidationError("--cv needs --arrivals bursty")
+        }
+        guard (arrivals == .ramp) == (rateTo != nil), rampSeconds == nil || arrivals == .ramp else {
+            throw ValidationError(
+                "--arrivals ramp and --rate-to need each other; --ramp-seconds both")
         }
     }
+}
 
-    private static func check(
-        _ name: String, _ value: Double?, in range: ClosedRange<Double>
+/// Numbers of options, so that none is beyond what the program can do.
+enum OptionRange {
+    static func check<Value: Comparable>(
+        _ name: String, _ value: Value?, in range: ClosedRange<Value>
     ) throws {
         guard let value, !range.contains(value) else { return }
         throw ValidationError(

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import HTTPTransport
 import LoadGenerator
 
 /// What answers have to meet, and how a run shows itself.
@@ -31,12 +32,14 @@ struct MeasuringOptions: ParsableArguments {
     }
 
     func validate() throws {
-        for limit in [timeToFirstToken, interTokenLatency, timePerOutputToken, endToEnd] {
-            if let limit, !(limit > 0) { throw ValidationError("--slo limits must be positive") }
-        }
+        for (name, limit) in [
+            ("--slo-ttft-ms", timeToFirstToken), ("--slo-itl-ms", interTokenLatency),
+            ("--slo-tpot-ms", timePerOutputToken), ("--slo-e2e-ms", endToEnd),
+        ] { try OptionRange.check(name, limit, in: 0.001...86_400_000) }
     }
 
-    /// Runs with the progress line, which is gone when this returns.
+    /// Runs with the progress line, which is gone when this returns. A server that cannot be
+    /// reached is told at stderr and thrown as an `ExitCode`.
     func perform(_ configuration: LoadConfiguration) async throws -> LoadReport {
         var configuration = configuration
         configuration.objective = objective(over: configuration.objective)
@@ -48,9 +51,17 @@ struct MeasuringOptions: ParsableArguments {
         }
         defer { terminal?.write(ProgressLine.cleared) }
         let started = Date()
-        var report = try await LoadRun.perform(configuration)
+        var report: LoadReport
+        do {
+            report = try await LoadRun.perform(configuration)
+        } catch let error as HTTPStreamError {
+            terminal?.write(ProgressLine.cleared)
+            FileHandle.standardError.write(
+                Data("switchyard-load: cannot reach the server: \(error)\n".utf8))
+            throw ExitCode(69)
+        }
         report.settings = [
-            "command": CommandLine.arguments.dropFirst().joined(separator: " "),
+            "command": CommandText.redacted(Array(CommandLine.arguments.dropFirst())),
             "server": configuration.targets.map(\.authority).joined(separator: ", "),
             "started": started.formatted(.iso8601),
             "host": ProcessInfo.processInfo.hostName,

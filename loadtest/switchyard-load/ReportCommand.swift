@@ -34,12 +34,9 @@ struct ReportCommand: ParsableCommand {
         var runs: [HTMLReport.Run] = []
         var knees: [HTMLReport.Knee] = []
         for (label, path) in files.map(Self.labelled) {
-            let data = try RunFile.data(path)
-            // What is not a knee search is a run, whose errors are told.
-            if let knee = try? KneeReport.decoded(from: data) {
-                knees.append(.init(label: label, report: knee))
-            } else {
-                runs.append(.init(label: label, report: try RunFile.report(path)))
+            switch try RunFile.read(path) {
+            case .knee(let knee): knees.append(.init(label: label, report: knee))
+            case .run(let run): runs.append(.init(label: label, report: run))
             }
         }
         let page = HTMLReport(title: title, runs: runs, knees: knees).html

@@ -65,18 +65,12 @@ struct RunCommand: AsyncParsableCommand {
     var json = false
 
     func run() async throws {
-        let report: LoadReport
-        do {
-            report = try await measuring.perform(try loadConfiguration())
-        } catch let error as HTTPStreamError {
-            FileHandle.standardError.write(
-                Data("switchyard-load: cannot reach the server: \(error)\n".utf8))
-            throw ExitCode(69)
-        }
+        let report = try await measuring.perform(try loadConfiguration())
         print(json ? try report.json() : report.table)
         if report.succeeded + report.cutOff == 0 { throw ExitCode.failure }
     }
 
+    /// What is run. Throws where something that was asked for has no bearing on it.
     func loadConfiguration() throws -> LoadConfiguration {
         var configuration = try base
         if case .small = mode { configuration.work = .small }
@@ -92,7 +86,43 @@ struct RunCommand: AsyncParsableCommand {
         try chat.apply(to: &configuration)
         configuration.fields += try headers.map(Self.field)
         configuration.processes = try processes.map(Self.process)
+        try check(configuration)
         return configuration
+    }
+
+    /// No option is ignored.
+    private func check(_ configuration: LoadConfiguration) throws {
+        func refuse(_ isRefused: Bool, _ words: String) throws {
+            if isRefused { throw ValidationError(words) }
+        }
+        try refuse(
+            connections != nil && configuration.version == .h1,
+            "--connections is for HTTP/2: HTTP/1.1 has one for each request at once")
+        try refuse(
+            (authority != nil || insecure) && !configuration.targets.contains(where: \.isSecure),
+            "--cacert and --insecure need an https:// server")
+        try refuse(
+            chat.hasLengths && configuration.replay != nil,
+            "--max-tokens, --prompt-tokens and --prompts: a trace has its own lengths")
+        if configuration.version == .grpc {
+            try refuse(path != nil, "--path is not for gRPC")
+            for each in configuration.classes {
+                try refuse(
+                    each.ignoresEndOfSequence || !each.extraMembers.isEmpty,
+                    "--ignore-eos and --member are not for gRPC")
+                try refuse(
+                    ![nil, "default", "priority"].contains(each.tier),
+                    "tier \(each.tier ?? "") is not for gRPC")
+            }
+        }
+        guard case .small = mode else { return }
+        try refuse(scenario != nil, "--mode small: a scenario is about chats")
+        try refuse(configuration.version == .grpc, "--mode small is not for gRPC")
+        try refuse(chat.isGiven, "--mode small has no options of chat requests")
+        try refuse(load.trace != nil, "--mode small: a trace is about chats")
+        var latencies = measuring.objective(over: configuration.objective)
+        latencies.endToEnd = nil
+        try refuse(!latencies.isEmpty, "--mode small has no tokens: --slo-e2e-ms alone")
     }
 
     /// What the options change: a scenario, or the defaults.
@@ -117,11 +147,15 @@ struct RunCommand: AsyncParsableCommand {
         if let connections, !(1...1_000).contains(connections) {
             throw ValidationError("--connections must be 1...1000: \(connections)")
         }
+        guard authority == nil || !insecure else {
+            throw ValidationError("--cacert and --insecure exclude each other")
+        }
     }
 
     private static func field(_ text: String) throws -> HTTPField {
-        guard let colon = text.firstIndex(of: ":") else {
-            throw ValidationError("--header \(text): expected name:value")
+        guard let colon = text.firstIndex(of: ":"), colon != text.startIndex else {
+            // Without the text, which may be a secret.
+            throw ValidationError("--header: expected name:value")
         }
         let value = text[text.index(after: colon)...].drop { $0 == " " }
         return HTTPField(text[..<colon].lowercased(), String(value))
@@ -129,7 +163,7 @@ struct RunCommand: AsyncParsableCommand {
 
     private static func process(_ text: String) throws -> LoadConfiguration.WatchedProcess {
         let parts = text.split(separator: "=")
-        guard let last = parts.last, let pid = Int32(last), parts.count <= 2 else {
+        guard let last = parts.last, let pid = Int32(last), pid > 0, parts.count <= 2 else {
             throw ValidationError("--pid \(text): expected pid or name=pid")
         }
         return .init(name: parts.count == 2 ? String(parts[0]) : "server", pid: pid)

@@ -4,18 +4,32 @@ import LoadGenerator
 
 /// Files that this program wrote.
 enum RunFile {
-    static func report(_ path: String) throws -> LoadReport {
-        do {
-            return try LoadReport.decoded(from: try data(path))
-        } catch let error as DecodingError {
-            throw ValidationError("\(path): not a run's JSON: \(error)")
-        }
+    case run(LoadReport)
+    case knee(KneeReport)
+
+    /// What only a knee search has.
+    private struct Form: Decodable {
+        var share: Double?
     }
 
-    static func data(_ path: String) throws -> Data {
+    static func read(_ path: String) throws -> RunFile {
         guard let data = FileManager.default.contents(atPath: path) else {
             throw ValidationError("\(path): cannot be read")
         }
-        return data
+        do {
+            let isKnee = try JSONDecoder().decode(Form.self, from: data).share != nil
+            return isKnee
+                ? .knee(try KneeReport.decoded(from: data))
+                : .run(try LoadReport.decoded(from: data))
+        } catch let error as DecodingError {
+            throw ValidationError("\(path): not a run's JSON, nor a knee search's: \(error)")
+        }
+    }
+
+    static func report(_ path: String) throws -> LoadReport {
+        guard case .run(let report) = try read(path) else {
+            throw ValidationError("\(path): a knee search, not a run")
+        }
+        return report
     }
 }

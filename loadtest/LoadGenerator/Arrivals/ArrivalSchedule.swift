@@ -55,6 +55,11 @@ package struct ArrivalSchedule: Sendable {
         }
     }
 
+    /// nil for a trace.
+    package var shape: Shape? {
+        if case .shape(let shape, _) = source { shape } else { nil }
+    }
+
     /// The next arrival; nil behind a trace's last. A constant schedule begins at 0.
     package mutating func next() -> UInt64? {
         defer { arrivals += 1 }

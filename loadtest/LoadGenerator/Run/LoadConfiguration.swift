@@ -74,7 +74,13 @@ package struct LoadConfiguration: Sendable {
     package var path = Self.chatPath
     package var work = Work.chat
     package var load = Load.closed(concurrency: 1)
-    package var extent = Extent.requests(10)
+    /// What was not set follows from the load, whatever that becomes: 10 requests for each that a
+    /// closed loop keeps running, all of a trace, 60 seconds of other arrivals.
+    package var extent: Extent {
+        get { givenExtent ?? usualExtent }
+        set { givenExtent = newValue }
+    }
+    private var givenExtent: Extent?
     /// The mix, at least one.
     package var classes = [TrafficClass()]
     /// Whose records say how long prompts and answers are, arrival by arrival. Its instants are
@@ -98,7 +104,7 @@ package struct LoadConfiguration: Sendable {
     package var processes: [WatchedProcess] = []
     /// A request that takes longer is reset and counts as an error.
     package var requestTimeoutSeconds = 300.0
-    /// Arrivals beyond it are not sent and count as errors: the generator's own limit.
+    /// Arrivals beyond it are not sent and count as failed: the generator's own limit.
     package var inFlightMax = 20_000
     /// Of all that is drawn: arrivals, prompts, lengths, who cancels and who is slow.
     package var seed: UInt64 = 1
@@ -109,10 +115,17 @@ package struct LoadConfiguration: Sendable {
         self.targets = targets
     }
 
+    private var usualExtent: Extent {
+        if let replay { return .requests(replay.trace.records.count) }
+        return switch load {
+        case .closed(let concurrency): .requests(concurrency * 10)
+        case .open: .seconds(60)
+        }
+    }
+
     /// Plays a trace: its arrivals and lengths, once.
     package mutating func play(_ replay: TraceReplay) {
         self.replay = replay
         load = .open(ArrivalSchedule(recorded: replay.instants))
-        extent = .requests(replay.trace.records.count)
     }
 }

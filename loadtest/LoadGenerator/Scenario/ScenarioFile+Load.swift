@@ -13,7 +13,6 @@ extension ScenarioFile {
             of: ["concurrency", "poisson", "constant", "bursty", "ramp", "trace"])
         if let count = load.integer("concurrency", in: 1...20_000) {
             configuration.load = .closed(concurrency: count)
-            configuration.extent = .requests(count * 10)
         }
         let seed = configuration.seed
         func open(_ shape: ArrivalSchedule.Shape, _ rate: Double) {

@@ -131,9 +131,6 @@ package enum ScenarioFile {
     private static func readExtent(
         _ section: ScenarioSection, _ configuration: inout LoadConfiguration
     ) {
-        if case .open = configuration.load, configuration.replay == nil {
-            configuration.extent = .seconds(60)
-        }
         let requests = section.integer("requests", in: 1...1_000_000_000)
         if let requests { configuration.extent = .requests(requests) }
         if let node = section.value("duration_seconds"),
