@@ -6,7 +6,7 @@ import Testing
 @testable import SimulatedUpstream
 
 /// Over real sockets, byte for byte.
-@Suite struct SimulatedUpstreamTests {
+@Suite(.timeLimit(.minutes(5))) struct SimulatedUpstreamTests {
     /// Collects what a connection receives, until it ends as asked or is closed.
     private final class Collector: ChannelInboundHandler {
         typealias InboundIn = ByteBuffer
@@ -218,11 +218,76 @@ import Testing
                 host: "127.0.0.1", port: port, model: "m")
             configuration.streams = 8
             configuration.warmUpSeconds = 0.1
-            configuration.seconds = 0.3
+            configuration.seconds = 600
+            configuration.events = 80
             let report = try await EventDelayRun.perform(configuration) {}
             #expect(report.delivering == 8 && report.failed == 0)
             let delay = try #require(report.delay)
-            #expect(delay.count > 8 && delay.p50 > 0 && delay.p50 <= delay.max)
+            #expect(delay.count >= 80 && delay.p50 > 0 && delay.p50 <= delay.max)
         }
+    }
+
+    @Test func statsAreOfAllThreads() async throws {
+        try await with {
+            $0.threads = 2
+        } _: { upstream in
+            // A connection on each loop.
+            for _ in 0..<2 {
+                _ = try await exchange(upstream, Self.post(Self.ask(5)), until: Self.isEnded)
+            }
+            _ = try await exchange(
+                upstream, Self.post("{\"max_tokens\":7}", "connection: close\r\n"),
+                until: { _ in false })
+            let text = try await exchange(
+                upstream, "GET /stats HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n",
+                until: { _ in false })
+            #expect(text.contains("{\"tokens\":17,"), "\(text)")
+        }
+    }
+
+    @Test(arguments: [10_000_001, 999_999_999, 10_000_000_000, Int.max])
+    func answersAreBounded(_ tokens: Int) async throws {
+        try await with {
+            $0.stepMilliseconds = 60_000
+        } _: { upstream in
+            let text = try await exchange(
+                upstream, Self.post("{\"max_tokens\":\(tokens)}", "connection: close\r\n"),
+                until: { _ in false })
+            #expect(text.hasPrefix("HTTP/1.1 400 "))
+        }
+    }
+
+    @Test func configurationsAreChecked() async {
+        func expectRefusal(_ change: (inout UpstreamConfiguration) -> Void) async {
+            var configuration = UpstreamConfiguration()
+            change(&configuration)
+            let refused = configuration
+            await #expect(throws: UpstreamConfigurationError.self) {
+                try await SimulatedUpstream.start(refused)
+            }
+        }
+        await expectRefusal { $0.stepMilliseconds = .infinity }
+        await expectRefusal { $0.stepMilliseconds = -1 }
+        await expectRefusal { $0.firstTokenMilliseconds = .nan }
+        await expectRefusal { $0.defaultTokens = .max }
+        await expectRefusal { $0.phases = 0 }
+        // A moment of no time.
+        await expectRefusal { $0.stepMilliseconds = 1e-7 }
+        await expectRefusal {
+            $0.stepMilliseconds = 0.005
+            $0.phases = 10_000
+        }
+    }
+
+    @Test func lateTimersKeepThePaceUpToAStep() {
+        func moments(_ late: Int64) -> [Int64] {
+            let (passed, given) = StepTimer.moments(late: late, 100, phases: 4)
+            return [passed, Int64(given)]
+        }
+        #expect(moments(-5) == [1, 1])
+        #expect(moments(99) == [1, 1])
+        #expect(moments(100) == [2, 2])
+        #expect(moments(399) == [4, 4])
+        #expect(moments(1_000) == [11, 4])
     }
 }

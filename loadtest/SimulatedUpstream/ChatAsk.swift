@@ -59,11 +59,11 @@ package struct ChatAsk: Sendable, Equatable {
     private static func number(_ bytes: Span<UInt8>, at index: Int) -> Int? {
         var number = 0
         var position = index
-        // Nine digits are more tokens than any context has, and cannot overflow.
-        while position < bytes.count, position - index < 9,
+        while position < bytes.count,
             case let digit = bytes[position] &- UInt8(ascii: "0"), digit < 10
         {
-            number = number * 10 + Int(digit)
+            // More than any answer has; further digits only have to be read.
+            number = min(number * 10 + Int(digit), 1_000_000_000)
             position += 1
         }
         return position > index ? number : nil

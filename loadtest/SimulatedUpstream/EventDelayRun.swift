@@ -14,6 +14,8 @@ package final class EventDelayRun {
         package var streams = 100
         package var warmUpSeconds = 2.0
         package var seconds = 10.0
+        /// Ends it earlier, when so many events have come and each stream had one; nil: never.
+        package var events: Int?
         /// Enough that no stream ends before the measurement does.
         package var maxTokens = 1_000_000
 
@@ -65,6 +67,7 @@ package final class EventDelayRun {
     private var errorSample: String?
     private var start: UInt64 = 0
     private var ownCPUSeconds = 0.0
+    private var ending: Scheduled<Void>?
 
     var isMeasuring: Bool { phase == .measuring }
 
@@ -142,7 +145,7 @@ package final class EventDelayRun {
         ownCPUSeconds = Self.cpuSeconds
         began()
         watchTimer()
-        loop.assumeIsolated().scheduleTask(
+        ending = loop.assumeIsolated().scheduleTask(
             in: .nanoseconds(Int64(configuration.seconds * 1e9))
         ) { self.finish() }
     }
@@ -157,6 +160,7 @@ package final class EventDelayRun {
             timerDelay: Self.times(&timerDelays),
             ownCPUSeconds: Self.cpuSeconds - ownCPUSeconds)
         for channel in channels { channel.close(promise: nil) }
+        ending?.cancel()
         result.succeed(report)
     }
 
@@ -174,6 +178,11 @@ package final class EventDelayRun {
 
     func arrived(_ stamp: UInt64, now: UInt64) {
         delays.append(Self.clamped(now > stamp ? now - stamp : 0))
+        if let events = configuration.events, delays.count >= events,
+            delivering == configuration.streams
+        {
+            finish()
+        }
     }
 
     func delivered() { delivering += 1 }

@@ -14,10 +14,12 @@ package final class SimulatedUpstream: Sendable {
         self.channel = channel
     }
 
-    /// Listens; throws when the address cannot be had.
+    /// Listens; throws `UpstreamConfigurationError`, and when the address cannot be had.
     package static func start(
         _ configuration: UpstreamConfiguration
     ) async throws -> SimulatedUpstream {
+        try configuration.check()
+        let counters = UpstreamCounters()
         let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.threads)
         var timers: [ObjectIdentifier: NIOLoopBoundBox<StepTimer?>] = [:]
         for loop in group.makeIterator() {
@@ -34,7 +36,7 @@ package final class SimulatedUpstream: Sendable {
                 channel.eventLoop.makeCompletedFuture {
                     let loop = channel.eventLoop
                     guard let box = timers[ObjectIdentifier(loop)] else { return }
-                    let timer = box.value ?? StepTimer(configuration, on: loop)
+                    let timer = box.value ?? StepTimer(configuration, counters, on: loop)
                     box.value = timer
                     let pipeline = channel.pipeline.syncOperations
                     try pipeline.addHandler(ByteToMessageHandler(HTTPRequestDecoder()))

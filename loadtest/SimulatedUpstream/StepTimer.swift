@@ -13,16 +13,17 @@ final class StepTimer {
     private var moment = 0
     private var nextPhase = 0
     private var isRunning = false
-    private(set) var tokens = 0
-    /// The latest that a moment came after it was due, in nanoseconds.
-    private(set) var worstLateness: Int64 = 0
+    let counters: UpstreamCounters
 
-    init(_ configuration: UpstreamConfiguration, on loop: any EventLoop) {
+    /// `configuration`: one that was checked.
+    init(
+        _ configuration: UpstreamConfiguration, _ counters: UpstreamCounters,
+        on loop: any EventLoop
+    ) {
         self.loop = loop
-        let step = Int64(configuration.stepMilliseconds * 1e6)
-        let phases = step > 0 ? configuration.phases : 1
-        interval = step / Int64(phases)
-        streams = Array(repeating: [], count: phases)
+        self.counters = counters
+        interval = configuration.momentNanoseconds
+        streams = Array(repeating: [], count: interval > 0 ? configuration.phases : 1)
     }
 
     func add(_ stream: UpstreamConnection) {
@@ -58,8 +59,8 @@ final class StepTimer {
         }
         loop.assumeIsolated().scheduleTask(deadline: due) {
             let now = NIODeadline.now()
-            self.worstLateness = max(self.worstLateness, (now - due).nanoseconds)
-            self.tick(due: due, now: now)
+            self.counters.late((now - due).nanoseconds)
+            self.tick(planned: due, now: now)
         }
     }
 
@@ -69,12 +70,24 @@ final class StepTimer {
         if isRunning { schedule(due: .now()) }
     }
 
-    private func tick(due: NIODeadline, now: NIODeadline) {
-        moment = (moment + 1) % streams.count
-        _ = step(moment)
+    private func tick(planned: NIODeadline, now: NIODeadline) {
+        let due = Self.moments(late: (now - planned).nanoseconds, interval, phases: streams.count)
+        for _ in 0..<due.given {
+            moment = (moment + 1) % streams.count
+            _ = step(moment)
+        }
         isRunning = count > 0
-        // Moments that were missed are left out, as an engine's steps would be.
-        if isRunning { schedule(due: max(due + .nanoseconds(interval), now)) }
+        if isRunning { schedule(due: planned + .nanoseconds(due.passed * interval)) }
+    }
+
+    /// What a timer does that is so `late`: the moments that have `passed`, and how many of them
+    /// are `given`. Streams keep their pace when it is late by less than a step; for more than a
+    /// step nothing is made up, since an engine that is behind gives no two tokens at once.
+    static func moments(
+        late: Int64, _ interval: Int64, phases: Int
+    ) -> (passed: Int64, given: Int) {
+        let passed = max(0, late) / interval + 1
+        return (passed, Int(min(passed, Int64(phases))))
     }
 
     /// One step of a phase's streams; returns the tokens written.
@@ -86,7 +99,7 @@ final class StepTimer {
             written += stream.step()
             if stream.hasEnded { remove(stream) }
         }
-        tokens += written
+        counters.wrote(written)
         return written
     }
 }

@@ -81,15 +81,24 @@ final class UpstreamConnection: ChannelInboundHandler {
         request += 1
         let path = head.uri.prefix { $0 != "?" }
         if head.method == .POST, path == "/v1/chat/completions" {
-            isTooLong
-                ? respond(
+            guard !isTooLong else {
+                return respond(
                     RenderedAnswers.refusal("413 Content Too Large", "The body is too long."))
-                : begin(ChatAsk(body))
+            }
+            let ask = ChatAsk(body)
+            guard ask.maxTokens ?? 1 <= UpstreamConfiguration.tokensMax else {
+                return respond(
+                    RenderedAnswers.refusal(
+                        "400 Bad Request",
+                        "max_tokens is more than \(UpstreamConfiguration.tokensMax)."))
+            }
+            begin(ask)
         } else if head.method == .GET, path == "/stats" {
             respond(
                 RenderedAnswers.response(
-                    "{\"tokens\":\(timer.tokens),"
-                        + "\"worst_lateness_ms\":\(Double(timer.worstLateness) / 1e6)}"))
+                    "{\"tokens\":\(timer.counters.tokens),"
+                        + "\"worst_lateness_ms\":"
+                        + "\(Double(timer.counters.worstLateness) / 1e6)}"))
         } else if head.method == .GET, let page = answers.page(String(path)) {
             respond(page)
         } else {
@@ -120,12 +129,14 @@ final class UpstreamConnection: ChannelInboundHandler {
         guard let answer else { return }
         guard answer.isStreamed else {
             self.answer = nil
+            timer.counters.wrote(answer.completionTokens)
             return respond(
                 answers.whole(
                     prompt: answer.promptTokens, completion: answer.completionTokens))
         }
         write(answers.streamStart)
         writeToken()
+        timer.counters.wrote(1)
         context?.flush()
         if !hasEnded { timer.add(self) }
     }

@@ -46,8 +46,11 @@ struct Delays: AsyncParsableCommand {
     }
 
     func validate() throws {
-        guard (1...20_000).contains(streams), warmUpSeconds >= 0, seconds > 0 else {
-            throw ValidationError("a number is outside of its range")
+        guard (1...20_000).contains(streams), (0...600).contains(warmUpSeconds),
+            (0.001...600).contains(seconds)
+        else {
+            throw ValidationError(
+                "--streams is 1...20000, --warm-up-seconds 0...600 and --seconds 0.001...600")
         }
     }
 }

@@ -40,7 +40,7 @@ struct Serve: AsyncParsableCommand {
     @Option(help: "Event loops.")
     var threads = 1
 
-    func run() async throws {
+    private var upstream: UpstreamConfiguration {
         var configuration = UpstreamConfiguration()
         configuration.host = host
         configuration.port = port
@@ -52,16 +52,21 @@ struct Serve: AsyncParsableCommand {
         configuration.isStamped = stamps
         configuration.defaultTokens = tokens
         configuration.threads = threads
-        let upstream = try await SimulatedUpstream.start(configuration)
+        return configuration
+    }
+
+    func run() async throws {
+        let upstream = try await SimulatedUpstream.start(self.upstream)
         let listens = "\(host):\(upstream.address?.port ?? port)"
         FileHandle.standardOutput.write(Data("{\"listen\":\"\(listens)\"}\n".utf8))
         try await upstream.run()
     }
 
     func validate() throws {
-        guard (0...65_535).contains(port), stepMs >= 0, stepMs <= 60_000, ttftMs >= 0,
-            ttftMs <= 600_000, (1...10_000).contains(phases), (1...1_024).contains(eventsPerWrite),
-            tokens > 0, (1...64).contains(threads)
-        else { throw ValidationError("a number is outside of its range") }
+        do {
+            try upstream.check()
+        } catch {
+            throw ValidationError("\(error)")
+        }
     }
 }
