@@ -60,6 +60,16 @@ import Testing
         #expect((0..<250).compactMap { _ in fromZero.next() }.last ?? 0 > 8_000_000_000)
     }
 
+    @Test(arguments: [
+        ArrivalSchedule.Shape.poisson, .constant, .bursty(variation: 100),
+        .ramp(to: 1e-300, seconds: 1),
+    ])
+    func farArrivalsAreBounded(_ shape: ArrivalSchedule.Shape) {
+        var schedule = ArrivalSchedule(shape: shape, rate: 1e-300, seed: 1)
+        let times = (0..<1_000).compactMap { _ in schedule.next() }
+        #expect(times.count == 1_000 && times.last == ArrivalSchedule.instantMax)
+    }
+
     @Test func tracesEnd() {
         var schedule = ArrivalSchedule(recorded: [3, 5])
         #expect(schedule.next() == 3)

@@ -23,6 +23,9 @@ package struct ArrivalSchedule: Sendable {
         case recorded([UInt64])
     }
 
+    /// Later arrivals, which no run reaches, count as of then: 31 years, in nanoseconds.
+    package static let instantMax: UInt64 = 1_000_000_000_000_000_000
+
     private let source: Source
     private var generator: SeededGenerator
     private var arrivals: UInt64 = 0
@@ -75,15 +78,20 @@ package struct ArrivalSchedule: Sendable {
             elapsed += generator.gamma(shape: shape) / shape * 1e9 / rate
         case .shape(.ramp(let end, let seconds), let rate):
             elapsed += generator.exponential()
-            return UInt64(Self.instant(expected: elapsed, rate, end, seconds) * 1e9)
+            return Self.nanoseconds(Self.instant(expected: elapsed, rate, end, seconds) * 1e9)
         }
-        return UInt64(elapsed)
+        return Self.nanoseconds(elapsed)
+    }
+
+    private static func nanoseconds(_ elapsed: Double) -> UInt64 {
+        elapsed < Double(instantMax) ? UInt64(elapsed) : instantMax
     }
 
     /// When so many arrivals are expected, seconds: the inverse of the integral of the rate.
     private static func instant(
         expected: Double, _ start: Double, _ end: Double, _ seconds: Double
     ) -> Double {
+        guard expected > 0 else { return 0 }
         let whole = (start + end) / 2 * seconds
         if expected >= whole { return seconds + (expected - whole) / end }
         let slope = (end - start) / seconds
