@@ -1,3 +1,4 @@
+import InferenceTypes
 import Testing
 
 @testable import LoadGenerator
@@ -79,6 +80,31 @@ import Testing
         #expect(abs(Double(lognormal[16_826]) - 271.8) < 12)
         #expect(lognormal.last == 1_000)
         #expect(Set(outputs(.empirical([1, 5]))) == [1, 5])
+    }
+
+    @Test func uniformCountsAreEquallyOften() {
+        var traffic = TrafficClass()
+        traffic.output = .uniform(from: 10, to: 20)
+        let planner = planner([traffic], seed: 11)
+        var counts: [Int: Int] = [:]
+        for number in 0..<22_000 {
+            counts[planner.turn(0, of: planner.plan(number)).maxTokens, default: 0] += 1
+        }
+        #expect(counts.keys.sorted() == Array(10...20))
+        let squares = counts.values.reduce(0) { $0 + ($1 - 2_000) * ($1 - 2_000) }
+        // Chi-square of ten degrees of freedom: by chance, one of a thousand is above 29.6.
+        #expect(Double(squares) / 2_000 < 29.6, "\(counts)")
+    }
+
+    @Test func uniformCountsHaveTheirEnds() {
+        var generator = SeededGenerator(seed: 1)
+        func counts(_ from: Double, _ to: Double) -> Set<Int> {
+            Set((0..<200).map { _ in Distribution.uniform(from: from, to: to).count(&generator) })
+        }
+        #expect(counts(3, 3) == [3])
+        #expect(counts(1.6, 3.4) == [2, 3])
+        #expect(counts(0, 0.2) == [1])
+        #expect(counts(1e9, 1e12) == [1_000_000_000])
     }
 
     @Test func prefixesAreSharedWithinAClass() {

@@ -4,7 +4,8 @@ import InferenceTypes
 extension SeededGenerator {
     /// Uniform in 0..<1.
     mutating func unit() -> Double {
-        Double(next() >> 11) * 0x1p-53
+        counter &+= 1
+        return Self.unit(seed: seed, counter: counter)
     }
 
     /// Exponential with mean 1.
@@ -43,7 +44,7 @@ extension SeededGenerator {
         unit() < probability
     }
 
-    /// Uniform in 0..<count.
+    /// Uniform in 0..<count, but for 2^-64 of `count`.
     mutating func index(below count: Int) -> Int {
         Int(next() % UInt64(count))
     }

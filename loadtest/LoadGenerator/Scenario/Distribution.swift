@@ -11,16 +11,6 @@ package enum Distribution: Sendable, Equatable {
     /// Each of these equally often.
     case empirical([Double])
 
-    mutating func scale(by factor: Double) {
-        switch self {
-        case .constant(let value): self = .constant(value * factor)
-        case .uniform(let from, let to): self = .uniform(from: from * factor, to: to * factor)
-        case .lognormal(let median, let sigma, let max):
-            self = .lognormal(median: median * factor, sigma: sigma, max: max * factor)
-        case .empirical(let values): self = .empirical(values.map { $0 * factor })
-        }
-    }
-
     /// One value. Draws equally many numbers each time.
     func value(_ generator: inout SeededGenerator) -> Double {
         switch self {
@@ -32,18 +22,20 @@ package enum Distribution: Sendable, Equatable {
         }
     }
 
-    /// One number of things, at least 1.
+    /// Counts that are drawn are not larger.
+    private static let countMax = 1_000_000_000
+
+    /// One number of things, at least 1. Of uniform ones each is as likely as the others, the ends
+    /// included, which rounding would give half.
     func count(_ generator: inout SeededGenerator) -> Int {
-        max(1, Int(min(value(&generator), 1e9).rounded()))
+        guard case .uniform(let from, let to) = self else {
+            return Self.count(value(&generator))
+        }
+        let first = Self.count(from)
+        return first + generator.index(below: max(first, Self.count(to)) - first + 1)
     }
 
-    /// No value is larger.
-    package var largest: Double {
-        switch self {
-        case .constant(let value): value
-        case .uniform(_, let to): to
-        case .lognormal(_, _, let max): max
-        case .empirical(let values): values.max() ?? 0
-        }
+    private static func count(_ value: Double) -> Int {
+        max(1, Int(min(value, Double(countMax)).rounded()))
     }
 }
