@@ -106,28 +106,33 @@ import Testing
     func givesUpAfterTokens(_ version: Version) async throws {
         var traffic = short(100_000)
         traffic.cancels = .init(fraction: 1, moment: .afterTokens(3))
-        let stub = ChatStub(gap: .milliseconds(1))
+        // No fourth comes: who does not give up with the third waits until it times out.
+        let stub = ChatStub(gap: .milliseconds(1), pausesAfter: 3)
         let report = try await withServer(stub) { target in
             let report = try await LoadRun.perform(
                 configuration(target, version, requests: 4, concurrency: 2, traffic))
             // The server hears of the last only after the run's end.
-            while stub.log.withLock({ $0.cancelled < 4 }) { await Task.yield() }
+            await stub.cancellations(4)
             return report
         }
         #expect(report.failed == 0, "\(report.errors)")
         #expect(report.succeeded == 0)
+        #expect(report.cancelled == 4)
+        #expect(report.outputDeltas == 12)
         #expect(stub.seen.count == 4)
     }
 
     @Test func givesUpAfterATime() async throws {
         var traffic = short(100_000)
         traffic.cancels = .init(fraction: 1, moment: .afterMilliseconds(20))
-        let stub = ChatStub(gap: .milliseconds(1))
+        let stub = ChatStub(pausesAfter: 1)
         try await withServer(stub) { target in
             let report = try await LoadRun.perform(
                 configuration(target, .h2, requests: 3, concurrency: 3, traffic))
             #expect(report.failed == 0, "\(report.errors)")
-            while stub.log.withLock({ $0.cancelled < 3 }) { await Task.yield() }
+            #expect(report.cancelled == 3)
+            #expect(report.seconds >= 0.02)
+            await stub.cancellations(3)
         }
     }
 
@@ -146,6 +151,26 @@ import Testing
         // Their gaps are their own.
         #expect(report.interTokenLatency == nil)
         #expect(report.seconds > 0.15)
+    }
+
+    @Test(
+        arguments: [Version.h2, .grpc],
+        [TrafficClass.SlowReaders.Pace.bytesPerSecond(1), .stall(seconds: 3_600)])
+    func slowReadersGetAWindowAndNoMore(
+        _ version: Version, _ pace: TrafficClass.SlowReaders.Pace
+    ) async throws {
+        var traffic = short(400)
+        traffic.slowReaders = .init(fraction: 1, pace: pace)
+        let report = try await withServer(ChatStub(deltaBytes: 1_000)) { target in
+            var run = configuration(target, version, requests: 1, concurrency: 1, traffic)
+            run.extent = .seconds(0.3)
+            // Until a machine has had the time for a first token.
+            var report = try await LoadRun.perform(run)
+            while report.outputDeltas == 0 { report = try await LoadRun.perform(run) }
+            return report
+        }
+        #expect(report.outputDeltas * 1_000 <= 4_096)
+        #expect(report.cutOff == 1)
     }
 
     @Test(arguments: [Version.h2, .grpc])
@@ -195,6 +220,9 @@ import Testing
         #expect(report.otherErrors == ["warm-up: status 503": 1])
         #expect(report.succeeded == 2)
         #expect(report.failed == 1)
+        #expect(report.shed?.requests == 1)
+        #expect(report.shed?.kinds == ["status 503": 1])
+        #expect(report.errorSample == "busy")
     }
 
     @Test func theLastBlockHasItsCPUTime() async throws {
@@ -243,6 +271,21 @@ import Testing
         #expect(report.warnings.contains { $0.contains("were not sent") })
     }
 
+    @Test func refusalsAreNoAnswersHoweverLongTheyAre() async throws {
+        let event = "data: {\"choices\":[{\"delta\":{\"content\":\"x\"}}]}\n\n"
+        let stub = ChatStub(refusals: 1, refusal: String(repeating: event, count: 2_000))
+        let report = try await withServer(stub) { target in
+            try await LoadRun.perform(
+                configuration(target, .h2, requests: 1, concurrency: 1, short()))
+        }
+        #expect(report.errors == ["status 503": 1])
+        #expect(report.outputDeltas == 0)
+        #expect(report.timeToFirstToken == nil)
+        let sample = try #require(report.errorSample)
+        #expect(sample.hasPrefix(event))
+        #expect(sample.utf8.count == LoadStream.errorBodyBytesMax)
+    }
+
     @Test func theLoadMaySettleBeforeItIsMeasured() async throws {
         let stub = ChatStub()
         let report = try await withServer(stub) { target in
@@ -257,16 +300,16 @@ import Testing
     @Test func streamsThatBeganBeforeTheMeasurementCountAsOutput() async throws {
         let stub = ChatStub(gap: .milliseconds(1))
         let report = try await withServer(stub) { target in
-            var run = configuration(target, .h2, requests: 1, concurrency: 2, short(1_000_000))
+            // An answer of 200 gaps lasts longer than the warm-up.
+            var run = configuration(target, .h2, requests: 2, concurrency: 2, short(200))
             run.warmUpSeconds = 0.05
-            run.extent = .seconds(0.2)
             return try await LoadRun.perform(run)
         }
-        #expect(stub.seen.count == 2)
-        #expect(report.outputDeltas > 0)
-        #expect(report.interTokenLatency != nil)
         // As requests they do not count.
-        #expect(report.succeeded + report.failed + report.cutOff == 0)
+        #expect(report.succeeded == 2 && report.failed + report.cutOff == 0)
+        #expect(stub.seen.count >= 4)
+        #expect(report.outputDeltas > 400)
+        #expect(try #require(report.interTokenLatency).count > 398)
     }
 
     @Test func twoServersShareTheRequests() async throws {

@@ -23,8 +23,6 @@ final class ChatStub: HTTPService, Sendable {
 
     struct Log: Sendable {
         var seen: [Seen] = []
-        /// Answers whose client went away before their end.
-        var cancelled = 0
         /// Answers that had to wait for their client.
         var held = 0
     }
@@ -34,14 +32,34 @@ final class ChatStub: HTTPService, Sendable {
     private let gap: TimeAmount?
     /// Bytes of text in a delta.
     private let deltaBytes: Int
+    /// Deltas after which an answer waits until its client goes away; nil: none waits.
+    private let pausesAfter: Int?
     /// Requests refused with 503 before others are served.
     private let refusals: Mutex<Int>
+    let refusal: ByteBuffer
+    /// One for each answer whose client went away before its end.
+    private let cancellations = AsyncStream.makeStream(of: Void.self)
 
-    init(gap: TimeAmount? = nil, deltaBytes: Int = 4, refusals: Int = 0) {
+    init(
+        gap: TimeAmount? = nil, deltaBytes: Int = 4, pausesAfter: Int? = nil, refusals: Int = 0,
+        refusal: String = "busy"
+    ) {
         self.gap = gap
         self.deltaBytes = deltaBytes
+        self.pausesAfter = pausesAfter
         self.refusals = Mutex(refusals)
+        self.refusal = ByteBuffer(string: refusal)
     }
+
+    /// Returns when so many answers' clients have gone away.
+    func cancellations(_ count: Int) async {
+        var iterator = cancellations.stream.makeAsyncIterator()
+        for _ in 0..<count { await iterator.next() }
+    }
+
+    func cancelled() { cancellations.continuation.yield() }
+
+    func pauses(after sent: Int) -> Bool { sent == pausesAfter }
 
     var seen: [Seen] { log.withLock { $0.seen } }
 
@@ -119,7 +137,7 @@ final class ChatStub: HTTPService, Sendable {
     }
 
     private func sendChunk(_ index: Int, _ seen: Seen, _ call: GRPCServerCall) {
-        guard !call.isFinished else { return }
+        guard !call.isFinished, !pauses(after: index) else { return }
         let isLast = index == seen.maxTokens
         let chunk = XaiApi_GetChatCompletionChunk.with { chunk in
             chunk.outputs = [
@@ -146,7 +164,7 @@ private final class ChatStubCall: GRPCServerCallObserver {
         self.stub = stub
     }
 
-    func cancelled(_ status: GRPCStatus) { stub.log.withLock { $0.cancelled += 1 } }
+    func cancelled(_ status: GRPCStatus) { stub.cancelled() }
 }
 
 /// One request over HTTP and its answer. Owned by the connection's loop.
@@ -181,8 +199,10 @@ final class ChatStubExchange: HTTPServerStreamReceiver {
         guard !isRefused else {
             isOver = true
             stream.send(
-                HTTPResponseHead(status: 503, fields: ["content-length": "4"]), end: false)
-            return stream.send(ByteBuffer(string: "busy"), end: true)
+                HTTPResponseHead(
+                    status: 503, fields: ["content-length": "\(stub.refusal.readableBytes)"]),
+                end: false)
+            return stream.send(stub.refusal, end: true)
         }
         let json = try? JSONSerialization.jsonObject(with: Data(body.readableBytesView))
         let request = json as? [String: Any] ?? [:]
@@ -202,7 +222,7 @@ final class ChatStubExchange: HTTPServerStreamReceiver {
     }
 
     private func goOn() {
-        guard !isOver else { return }
+        guard !isOver, !stub.pauses(after: sent) else { return }
         guard stream.isWritable else {
             if !isHeld { stub.log.withLock { $0.held += 1 } }
             isHeld = true
@@ -224,7 +244,7 @@ final class ChatStubExchange: HTTPServerStreamReceiver {
     }
 
     func closed(_ error: HTTPStreamError?) {
-        if error != nil, !isOver { stub.log.withLock { $0.cancelled += 1 } }
+        if error != nil, !isOver { stub.cancelled() }
         isOver = true
     }
 }

@@ -34,8 +34,9 @@ final class LoadStream {
     private(set) var end: UInt64?
     private(set) var bodyBytes = 0
     /// The beginning of an answer that is not 200, for the report.
-    private(set) var errorBody = ""
-    private static let errorBodyBytesMax = 300
+    var errorBody: String { String(decoding: errorBytes, as: UTF8.self) }
+    private var errorBytes: [UInt8] = []
+    static let errorBodyBytesMax = 300
     /// `UNAVAILABLE` or `RESOURCE_EXHAUSTED`, told by the server.
     private var isShedByGRPC = false
 
@@ -237,8 +238,9 @@ extension LoadStream: HTTPClientStreamReceiver {
     func received(_ bytes: ByteBuffer) {
         guard !isCancelled else { return }
         bodyBytes += bytes.readableBytes
-        if status != 200, errorBody.utf8.count < Self.errorBodyBytesMax {
-            errorBody += String(buffer: bytes).prefix(Self.errorBodyBytesMax)
+        if status != 200 {
+            let room = Self.errorBodyBytesMax - errorBytes.count
+            errorBytes += bytes.readableBytesView.prefix(room)
         } else if work.isChat {
             let deltas = events.scan(bytes.readableBytesUInt8Span)
             if deltas > 0 { received(deltas: deltas) }
@@ -283,7 +285,7 @@ extension LoadStream: GRPCClientCallReceiver {
     func closed(_ status: GRPCStatus, trailers: GRPCMetadata) {
         end = LoadRun.now
         if !status.isOK {
-            errorBody = String(status.description.prefix(Self.errorBodyBytesMax))
+            errorBytes = Array(status.description.utf8.prefix(Self.errorBodyBytesMax))
             isShedByGRPC =
                 status.origin == .peer
                 && (status.code == .unavailable || status.code == .resourceExhausted)
