@@ -196,7 +196,7 @@ import Testing
         let report = try await withServer(stub, limits: limits) { target in
             var run = configuration(target, .h2, requests: 4, short())
             run.play(
-                TraceReplay(
+                try TraceReplay(
                     Trace(
                         records: (0..<4).map { _ in
                             .init(instant: 0, input: 3, output: 4)

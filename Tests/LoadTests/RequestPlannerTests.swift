@@ -107,6 +107,12 @@ import Testing
         #expect(counts(1e9, 1e12) == [1_000_000_000])
     }
 
+    @Test func promptsAreALineEach() {
+        #expect(TrafficClass.Prompt.list(lines: "a b\r\n\r\nc\r\n") == .list(["a b", "c"]))
+        #expect(TrafficClass.Prompt.list(lines: "a\nb") == .list(["a", "b"]))
+        #expect(TrafficClass.Prompt.list(lines: "\r\n\n") == nil)
+    }
+
     @Test func prefixesAreSharedWithinAClass() {
         var (one, other) = (TrafficClass(), TrafficClass())
         one.sharedPrefix = .init(pool: 3, tokens: 20)
@@ -134,22 +140,20 @@ import Testing
         #expect(planner.turn(1, of: plans[0]).thinkNanoseconds == 1_500_000_000)
     }
 
-    @Test func tracesBringLengthsAndSharedBeginnings() {
-        var replay = TraceReplay(
-            Trace(
-                blockTokens: 100,
-                records: [
-                    .init(instant: 0, input: 250, output: 40, blocks: [1, 2, 3]),
-                    .init(instant: 1, input: 250, output: 40, blocks: [1, 2, 4]),
-                    .init(instant: 2, input: 30, output: 4, className: "b"),
-                ]))
+    @Test func tracesBringLengthsAndSharedBeginnings() throws {
+        let trace = Trace(
+            blockTokens: 100,
+            records: [
+                .init(instant: 0, input: 250, output: 40, blocks: [1, 2, 3]),
+                .init(instant: 1, input: 250, output: 40, blocks: [1, 2, 4]),
+                .init(instant: 2, input: 30, output: 4, className: "b"),
+            ])
         var (a, b) = (TrafficClass(), TrafficClass())
         a.name = "a"
         b.name = "b"
         b.weight = 1e-6
         for scale in [1.0, 0.5] {
-            replay.promptScale = scale
-            replay.outputScale = scale
+            let replay = try TraceReplay(trace, promptScale: scale, outputScale: scale)
             let planner = planner([a, b], replay: replay)
             let (first, second) = (words(planner, 0), words(planner, 1))
             #expect(first.count == Int(250 * scale) && second.count == first.count)

@@ -70,7 +70,7 @@ struct LoadOptions: ParsableArguments {
             throw ValidationError("--arrivals needs --rate")
         }
         if let trace {
-            configuration.play(TraceReplay(try TraceInput.trace(trace, option: "--trace")))
+            configuration.play(try TraceInput.replay(trace, configuration.classes))
         } else if let rate {
             configuration.replay = nil
             configuration.load = .open(
@@ -83,9 +83,14 @@ struct LoadOptions: ParsableArguments {
             guard var replay = configuration.replay else {
                 throw ValidationError("\(scales.map(\.0).joined(separator: ", ")) need --trace")
             }
-            if let timeScale { replay.timeScale = timeScale }
-            if let promptScale { replay.promptScale = promptScale }
-            if let outputScale { replay.outputScale = outputScale }
+            do {
+                replay = try TraceReplay(
+                    replay.trace, timeScale: timeScale ?? replay.timeScale,
+                    promptScale: promptScale ?? replay.promptScale,
+                    outputScale: outputScale ?? replay.outputScale)
+            } catch {
+                throw ValidationError("\(error)")
+            }
             configuration.play(replay)
         }
         if let requests { configuration.extent = .requests(requests) }

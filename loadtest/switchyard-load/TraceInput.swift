@@ -13,6 +13,20 @@ enum TraceInput {
         }
     }
 
+    /// As it was recorded, for requests of these classes.
+    static func replay(_ path: String, _ classes: [TrafficClass]) throws -> TraceReplay {
+        do {
+            let replay = try TraceReplay(try trace(path, option: "--trace"))
+            if let name = replay.unknownClass(in: classes) {
+                throw TraceError(
+                    line: 0, message: "the mix has no class \"\(name)\", which it names")
+            }
+            return replay
+        } catch let error as TraceError {
+            throw ValidationError("--trace \(path): \(error)")
+        }
+    }
+
     static func text(_ path: String, bytesMax: Int, option: String) throws -> String {
         guard let data = FileManager.default.contents(atPath: path) else {
             throw ValidationError("\(option) \(path): cannot be read")

@@ -53,11 +53,10 @@ extension ScenarioFile {
                 do {
                     var trace = try TraceReader.trace(text)
                     if let first { trace = trace.first(first) }
-                    var replay = TraceReplay(trace)
-                    replay.timeScale = time ?? 1
-                    replay.promptScale = prompt ?? 1
-                    replay.outputScale = output ?? 1
-                    configuration.play(replay)
+                    configuration.play(
+                        try TraceReplay(
+                            trace, timeScale: time ?? 1, promptScale: prompt ?? 1,
+                            outputScale: output ?? 1))
                 } catch {
                     section.problems.add(node, "file: \(path), \(error)")
                 }

@@ -8,6 +8,12 @@ package struct TrafficClass: Sendable, Equatable {
         case words(Distribution)
         /// These texts in turn.
         case list([String])
+
+        /// A prompt in each line that is not empty, whatever ends the lines; nil without one.
+        package static func list(lines text: String) -> Prompt? {
+            let lines = text.split(whereSeparator: \.isNewline)
+            return lines.isEmpty ? nil : .list(lines.map(String.init))
+        }
     }
 
     /// System prompts that requests have in common.
@@ -16,6 +22,9 @@ package struct TrafficClass: Sendable, Equatable {
         package var pool: Int
         /// About so many tokens each.
         package var tokens: Int
+
+        /// Of all prefixes of a class together, which are kept: some 140 MB.
+        package static let tokensMax = 20_000_000
 
         package init(pool: Int, tokens: Int) {
             self.pool = pool
@@ -73,6 +82,9 @@ package struct TrafficClass: Sendable, Equatable {
             self.pace = pace
         }
     }
+
+    /// Of a prompt, made up or from a trace.
+    package static let promptTokensMax = 10_000_000
 
     package var name: String?
     /// Its part of the requests, in proportion to all weights.

@@ -22,7 +22,7 @@ enum TableTrace {
 
     static func trace(_ lines: [TraceReader.Line]) throws(TraceError) -> Trace {
         guard let header = lines.first else { throw TraceError(line: 1, message: "no header") }
-        let names = cells(header.text).map(String.init)
+        let names = CommaSeparated.cells(header.text)
         guard let time = clocks.first(where: { names.contains($0.name) }),
             let timeColumn = names.firstIndex(of: time.name),
             let inputColumn = names.firstIndex(where: inputs.contains),
@@ -37,7 +37,7 @@ enum TableTrace {
         var rows: [Row] = []
         rows.reserveCapacity(lines.count)
         for line in lines.dropFirst() {
-            let values = cells(line.text)
+            let values = CommaSeparated.cells(line.text)
             guard values.count == names.count else {
                 throw TraceError(
                     line: line.number,
@@ -66,15 +66,7 @@ enum TableTrace {
         return Trace(records: records)
     }
 
-    private static func cells(_ line: Substring) -> [Substring] {
-        line.split(separator: ",", omittingEmptySubsequences: false).map { cell in
-            var cell = cell.drop(while: \.isWhitespace)
-            while let last = cell.last, last.isWhitespace { cell.removeLast() }
-            return cell
-        }
-    }
-
-    private static func milliseconds(_ text: Substring, _ clock: Clock) -> Double? {
+    private static func milliseconds(_ text: String, _ clock: Clock) -> Double? {
         switch clock {
         case .milliseconds: Double(text)
         case .seconds: Double(text).map { $0 * 1_000 }
@@ -83,15 +75,20 @@ enum TableTrace {
     }
 
     /// Milliseconds from 1970-01-01; fractions of any length. A time zone at the end is left out.
-    private static func date(_ text: Substring) -> Double? {
+    private static func date(_ text: String) -> Double? {
         let parts = text.split(maxSplits: 1) { $0 == " " || $0 == "T" }
         guard parts.count == 2 else { return nil }
-        let day = parts[0].split(separator: "-").compactMap { Int($0) }
+        let day = parts[0].split(separator: "-", omittingEmptySubsequences: false).map { Int($0) }
         let clock = parts[1].prefix { $0 != "+" && $0 != "Z" && $0 != "-" }.split(separator: ":")
-        guard day.count == 3, clock.count == 3, let hours = Int(clock[0]),
-            let minutes = Int(clock[1]), let seconds = Double(clock[2])
+        guard day.count == 3, let year = day[0], (1...9_999).contains(year),
+            let month = day[1], (1...12).contains(month),
+            let ofMonth = day[2], (1...31).contains(ofMonth),
+            clock.count == 3, let hours = Int(clock[0]), (0...23).contains(hours),
+            let minutes = Int(clock[1]), (0...59).contains(minutes),
+            // A leap second has the number 60.
+            let seconds = Double(clock[2]), (0..<61).contains(seconds)
         else { return nil }
-        let wholeSeconds = (days(day[0], day[1], day[2]) * 24 + hours) * 3_600 + minutes * 60
+        let wholeSeconds = (days(year, month, ofMonth) * 24 + hours) * 3_600 + minutes * 60
         return Double(wholeSeconds) * 1_000 + seconds * 1_000
     }
 

@@ -26,8 +26,12 @@ package struct Trace: Sendable, Equatable {
         }
     }
 
+    /// Of a prompt or an answer, as it was recorded.
     package static let tokensMax = 100_000_000
+    /// Of a record's time, and of what a replay makes of it: 31 years.
     package static let millisecondsMax = 1e12
+    /// Names of blocks, of all records together; a trace with more is refused.
+    package static let blocksMax = 50_000_000
 
     /// Tokens of a block; of no meaning where no record has blocks.
     package var blockTokens: Int
@@ -53,30 +57,62 @@ package struct Trace: Sendable, Equatable {
     package var seconds: Double { Double(records.last?.instant ?? 0) / 1e9 }
 }
 
-/// What is wrong with a trace's file.
+/// What is wrong with a trace's file, or with how it is to be played.
 package struct TraceError: Error, Equatable, CustomStringConvertible {
-    /// From 1.
+    /// From 1; 0 when it has no place.
     package var line: Int
     package var message: String
 
-    package var description: String { "line \(line): \(message)" }
+    package var description: String { line == 0 ? message : "line \(line): \(message)" }
 }
 
 /// How a trace is played again.
 package struct TraceReplay: Sendable, Equatable {
-    package var trace: Trace
-    /// Times the recorded time: 0.1 plays ten times as fast.
-    package var timeScale = 1.0
-    /// Times the recorded lengths. Blocks shrink with their prompts and stay common to them.
-    package var promptScale = 1.0
-    package var outputScale = 1.0
+    package let trace: Trace
+    package let timeScale: Double
+    /// Times the recorded lengths of prompts. Blocks shrink with their prompts and stay common to
+    /// them.
+    package let promptScale: Double
+    package let outputScale: Double
+    /// When requests come, in nanoseconds from the load's start.
+    package let instants: [UInt64]
 
-    package init(_ trace: Trace) {
+    /// `timeScale`: times the recorded time; 0.1 plays it ten times as fast. Throws when a scaled
+    /// time or length is out of bounds.
+    package init(
+        _ trace: Trace, timeScale: Double = 1, promptScale: Double = 1, outputScale: Double = 1
+    ) throws(TraceError) {
+        let milliseconds = Double(trace.records.last?.instant ?? 0) / 1e6 * timeScale
+        guard (0...Trace.millisecondsMax).contains(milliseconds) else {
+            throw TraceError(
+                line: 0,
+                message: "\(milliseconds) ms long with time scale \(timeScale); at most "
+                    + "\(Trace.millisecondsMax)")
+        }
+        let input = Double(trace.records.map(\.input).max() ?? 0) * promptScale
+        guard (0...Double(TrafficClass.promptTokensMax)).contains(input) else {
+            throw TraceError(
+                line: 0,
+                message: "a prompt of \(input) tokens with prompt scale \(promptScale); "
+                    + "at most \(TrafficClass.promptTokensMax)")
+        }
+        let output = Double(trace.records.map(\.output).max() ?? 0) * outputScale
+        guard (0...Double(Trace.tokensMax)).contains(output) else {
+            throw TraceError(
+                line: 0,
+                message: "an answer of \(output) tokens with output scale "
+                    + "\(outputScale); at most \(Trace.tokensMax)")
+        }
         self.trace = trace
+        self.timeScale = timeScale
+        self.promptScale = promptScale
+        self.outputScale = outputScale
+        instants = trace.records.map { UInt64(Double($0.instant) * timeScale) }
     }
 
-    /// The instants, in nanoseconds from the load's start.
-    package var instants: [UInt64] {
-        trace.records.map { UInt64(Double($0.instant) * timeScale) }
+    /// The first class that records name and `classes` do not have.
+    package func unknownClass(in classes: [TrafficClass]) -> String? {
+        let names = Set(classes.compactMap(\.name))
+        return trace.records.lazy.compactMap(\.className).first { !names.contains($0) }
     }
 }

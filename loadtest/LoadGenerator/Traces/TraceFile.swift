@@ -69,19 +69,23 @@ enum TraceFile {
             throw TraceError(line: first.number, message: "block_tokens must be positive")
         }
         var records: [Trace.Record] = []
+        var count = 0
         for line in lines.dropFirst() {
             let decoded = try TraceReader.decoded(Line.self, line)
             var record = try TraceReader.record(
                 milliseconds: decoded.milliseconds, input: decoded.input, output: decoded.output,
                 line)
             if let blocks = decoded.blocks {
-                guard let names = BlockList.names(blocks, countMax: record.input) else {
+                let most = try TraceReader.blocksMax(
+                    record.input, blockTokens: header.blockTokens, after: count, line)
+                guard let names = BlockList.names(blocks, countMax: most) else {
                     throw TraceError(
                         line: line.number,
-                        message: "blocks: expected names and ranges as in \"0,14-27\", not more "
-                            + "than tokens, got \"\(blocks.prefix(80))\"")
+                        message: "blocks: expected names and ranges as in \"0,14-27\", at most "
+                            + "\(most) blocks, got \"\(blocks.prefix(80))\"")
                 }
                 record.blocks = names
+                count += names.count
             }
             record.className = decoded.className
             records.append(record)

@@ -5,6 +5,10 @@ import InferenceTypes
 package enum TraceReader {
     /// A larger file is refused.
     package static let fileBytesMax = 1 << 30
+    /// A file with more, the empty ones included, is refused.
+    package static let linesMax = 20_000_000
+    /// A trace with a longer line is refused.
+    package static let lineBytesMax = 4 << 20
 
     /// A line that is not empty, with its number from 1.
     struct Line {
@@ -13,12 +17,11 @@ package enum TraceReader {
     }
 
     package static func trace(_ text: String) throws(TraceError) -> Trace {
-        var lines: [Line] = []
-        let all = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
-        for (index, line) in all.enumerated() where !line.allSatisfy(\.isWhitespace) {
-            lines.append(Line(number: index + 1, text: line))
-        }
+        let lines = try lines(text)
         guard let first = lines.first else { throw TraceError(line: 1, message: "an empty file") }
+        if let long = lines.first(where: { $0.text.utf8.count > lineBytesMax }) {
+            throw TraceError(line: long.number, message: "more than \(lineBytesMax) bytes")
+        }
         let trace =
             if !first.text.hasPrefix("{") {
                 try TableTrace.trace(lines)
@@ -33,6 +36,18 @@ package enum TraceReader {
         return trace
     }
 
+    /// All lines but the empty ones, whatever ends them.
+    static func lines(_ text: String) throws(TraceError) -> [Line] {
+        let all = text.split(
+            maxSplits: linesMax, omittingEmptySubsequences: false, whereSeparator: \.isNewline)
+        guard all.count <= linesMax else {
+            throw TraceError(line: 0, message: "more than \(linesMax) lines")
+        }
+        return all.enumerated().compactMap { index, line in
+            line.allSatisfy(\.isWhitespace) ? nil : Line(number: index + 1, text: line)
+        }
+    }
+
     /// Checks what all formats have.
     static func record(
         milliseconds: Double, input: Int, output: Int, _ line: Line
@@ -45,7 +60,20 @@ package enum TraceReader {
             throw TraceError(line: line.number, message: "no number of \(name) tokens: \(tokens)")
         }
         return Trace.Record(
-            instant: UInt64(milliseconds * 1e6), input: input, output: max(1, output))
+            instant: UInt64((milliseconds * 1e6).rounded()), input: input,
+            output: max(1, output))
+    }
+
+    /// A prompt's names of blocks: as many as it has blocks, with `count` names before it.
+    static func blocksMax(
+        _ input: Int, blockTokens: Int, after count: Int, _ line: Line
+    ) throws(TraceError) -> Int {
+        let blocks = (input + blockTokens - 1) / blockTokens
+        guard count + blocks <= Trace.blocksMax else {
+            throw TraceError(
+                line: line.number, message: "more than \(Trace.blocksMax) blocks in the file")
+        }
+        return blocks
     }
 
     static func decoded<Value: Decodable>(
@@ -69,6 +97,8 @@ package enum TraceReader {
 /// Mooncake's traces (FAST '25): JSON lines of `timestamp` in ms, `input_length`, `output_length`
 /// and `hash_ids`, each of which stands for the prompt up to the end of a block of 512 tokens.
 enum MooncakeTrace {
+    private static let blockTokens = 512
+
     private struct Entry: Decodable {
         var timestamp: Double
         var input: Int
@@ -86,14 +116,22 @@ enum MooncakeTrace {
     static func trace(_ lines: [TraceReader.Line]) throws(TraceError) -> Trace {
         var records: [Trace.Record] = []
         records.reserveCapacity(lines.count)
+        var blocks = 0
         for line in lines {
             let entry = try TraceReader.decoded(Entry.self, line)
             var record = try TraceReader.record(
                 milliseconds: entry.timestamp, input: entry.input, output: entry.output, line)
-            record.blocks = entry.blocks ?? []
+            if let names = entry.blocks {
+                // Names behind a prompt's end stand for nothing of it.
+                record.blocks = Array(
+                    names.prefix(
+                        try TraceReader.blocksMax(
+                            record.input, blockTokens: blockTokens, after: blocks, line)))
+                blocks += record.blocks.count
+            }
             records.append(record)
         }
-        return Trace(blockTokens: 512, records: records)
+        return Trace(blockTokens: blockTokens, records: records)
     }
 }
 
