@@ -8,6 +8,11 @@ import Testing
     private static let files = [
         "t.csv": "arrival_ms,input_tokens,output_tokens\n0,10,20\n5,30,40\n",
         "p.txt": "first\nsecond\n",
+        "q.csv": "\"name\" , \" output, tokens\"\r\n\"a, b\", 7 \r\n\r\n\"c\"\"d\",\"9\"\r\n",
+        "wrong.csv": "n\r\n\r\n1\r\nx\r\n",
+        "named.jsonl": "{\"format\":\"switchyard-trace\",\"version\":1,\"block_tokens\":1}\n"
+            + "{\"ms\":0,\"in\":9,\"out\":1,\"class\":\"chat\"}\n",
+        "far.csv": "arrival_ms,input_tokens,output_tokens\n0,1,1\n1e12,1,1\n",
     ]
 
     private func configuration(_ text: String) throws(ScenarioError) -> LoadConfiguration {
@@ -54,7 +59,7 @@ import Testing
               - prompts: p.txt
                 output_tokens: {empirical: {file: t.csv, column: output_tokens}}
                 cancel: {after_ms: 5}
-                slow_readers: {stall_seconds: 3}
+                slow_readers: {stall_seconds: 3, window_bytes: 1000}
             """)
         #expect(run.targets.map(\.authority) == ["127.0.0.1:1", "h:443"])
         #expect(run.version == .h1 && run.connections == 3 && run.path == "/v2/chat")
@@ -93,6 +98,7 @@ import Testing
         other.output = .empirical([20, 40])
         other.cancels = .init(fraction: 1, moment: .afterMilliseconds(5))
         other.slowReaders = .init(fraction: 1, pace: .stall(seconds: 3))
+        other.slowReaders?.windowBytes = 1_000
         #expect(run.classes == [chat, other])
     }
 
@@ -117,6 +123,27 @@ import Testing
         #expect(replayed.replay?.instants == [0, 10_000_000])
         #expect(replayed.replay?.promptScale == 3 && replayed.replay?.outputScale == 4)
         #expect(try load("{trace: {file: t.csv, first: 1}}").extent == .requests(1))
+    }
+
+    @Test func columnsAreReadWithQuotesAndSpaces() throws {
+        let run = try configuration(
+            """
+            target: http://h
+            mix: [{output_tokens: {empirical: {file: q.csv, column: " output, tokens"}}}]
+            """)
+        #expect(run.classes.map(\.output) == [.empirical([7, 9])])
+    }
+
+    @Test func tracesMayNameTheClassesOfTheMix() throws {
+        let run = try configuration(
+            "target: http://h\nload: {trace: {file: named.jsonl}}\nmix: [{name: chat}]\n")
+        #expect(run.replay?.trace.records.map(\.className) == ["chat"])
+    }
+
+    @Test func gRPCHasTheTiersOfItsMessages() throws {
+        let run = try configuration(
+            "target: http://h\nprotocol: grpc\nmix: [{tier: priority}, {tier: default}, {}]\n")
+        #expect(run.classes.map(\.tier) == ["priority", "default", nil])
     }
 
     @Test(arguments: [
@@ -181,7 +208,52 @@ import Testing
         ),
         (
             "target: http://h\nprotocol: grpc\nmix: [{ignore_eos: true}]\n",
-            "line 3: members and ignore_eos"
+            "line 3: a class: ignore_eos: not for gRPC"
+        ),
+        (
+            "target: http://h\nprotocol: grpc\nmix:\n  - name: a\n    members: ['\"n\":1']\n",
+            "line 5: class \"a\": members: not for gRPC"
+        ),
+        (
+            "target: http://h\nprotocol: grpc\nmix:\n  - name: a\n    tier: batch\n",
+            "line 5: class \"a\": tier: not for gRPC, where there are default, priority, "
+                + "not \"batch\""
+        ),
+        ("target: http://h\nprotocol: grpc\npath: /x\n", "line 3: path: not for gRPC"),
+        (
+            "target: http://h\nmix:\n  - slow_readers: {stall_seconds: 1}\n"
+                + "  - slow_readers: {stall_seconds: 1, window_bytes: 9}\n",
+            "line 4: window_bytes: slow readers of all classes have the same, and here are 4096 "
+                + "and 9"
+        ),
+        (
+            "target: http://h\nload: {trace: {file: named.jsonl}}\nmix: [{name: b}]\n",
+            "line 2: trace: the mix has no class \"chat\""
+        ),
+        (
+            "target: http://h\nload: {trace: {file: named.jsonl}}\n",
+            "line 2: trace: the mix has no class \"chat\""
+        ),
+        (
+            "target: http://h\nload: {trace: {file: far.csv, time_scale: 1e6}}\n",
+            "file: far.csv, 1e+18 ms long"
+        ),
+        ("target: http://h\nprobe: {}\n", "line 2: key \"prompt_tokens\" is missing"),
+        (
+            "target: http://h\nprobe: {prompt_tokens: 10000001}\n",
+            "prompt_tokens: expected a whole number of 1...10000000"
+        ),
+        (
+            "target: http://h\nmix: [{prompt_tokens: 10000001}]\n",
+            "prompt_tokens: expected a number of 1...10000000"
+        ),
+        (
+            "target: http://h\nmix: [{shared_prefix: {pool: 10000, tokens: 2001}}]\n",
+            "shared_prefix: pool times tokens is at most 20000000, not 20010000"
+        ),
+        (
+            "target: http://h\nmix: [{output_tokens: {empirical: {file: wrong.csv, column: n}}}]\n",
+            "wrong.csv, line 4: no number"
         ),
     ])
     func problemsAreTold(_ text: String, _ words: String) {

@@ -78,16 +78,17 @@ struct ChatOptions: ParsableArguments {
             guard let data = FileManager.default.contents(atPath: prompts) else {
                 throw ValidationError("--prompts \(prompts): cannot be read")
             }
-            let lines = String(decoding: data, as: UTF8.self).split(separator: "\n")
-            guard !lines.isEmpty else { throw ValidationError("--prompts \(prompts): no lines") }
-            return .list(lines.map(String.init))
+            guard let list = TrafficClass.Prompt.list(lines: String(decoding: data, as: UTF8.self))
+            else { throw ValidationError("--prompts \(prompts): no lines") }
+            return list
         }
     }
 
     func validate() throws {
         try OptionRange.check("--max-tokens", maxTokens, in: 1...Trace.tokensMax)
-        try OptionRange.check("--prompt-tokens", promptTokens, in: 1...Trace.tokensMax)
-        try OptionRange.check("--probe-prompt-tokens", probePromptTokens, in: 1...Trace.tokensMax)
+        try OptionRange.check("--prompt-tokens", promptTokens, in: 1...TrafficClass.promptTokensMax)
+        try OptionRange.check(
+            "--probe-prompt-tokens", probePromptTokens, in: 1...TrafficClass.promptTokensMax)
         try OptionRange.check("--probe-at-seconds", probeAtSeconds, in: 0...86_400)
         try OptionRange.check("--probe-count", probeCount, in: 1...100_000)
         try OptionRange.check("--temperature", temperature, in: 0...100)

@@ -181,8 +181,9 @@ final class ConnectionPool {
     private func limits(_ lane: LoadConnection.Lane) -> HTTPLimits {
         var limits = HTTPLimits.trusted
         if lane == .slow {
-            let windows = configuration.classes.compactMap { $0.slowReaders?.windowBytes }
-            limits.streamWindowBytes = windows.min() ?? limits.streamWindowBytes
+            // A scenario's classes have the same.
+            let windows = configuration.classes.lazy.compactMap { $0.slowReaders?.windowBytes }
+            limits.streamWindowBytes = windows.first ?? limits.streamWindowBytes
         }
         return limits
     }

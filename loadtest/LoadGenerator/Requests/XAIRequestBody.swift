@@ -6,6 +6,9 @@ import NIOCore
 struct XAIRequestBody {
     static let path = "/xai_api.Chat/GetCompletionChunk"
 
+    /// `ServiceTier`'s numbers.
+    static let tiers: [String: UInt8] = ["default": 1, "priority": 2]
+
     private let model: String
     private let temperature: Double?
     /// `ServiceTier`'s number; 0 leaves it out.
@@ -14,12 +17,7 @@ struct XAIRequestBody {
     init(_ traffic: TrafficClass) {
         model = traffic.model
         temperature = traffic.temperature
-        tier =
-            switch traffic.tier {
-            case "default": 1
-            case "priority": 2
-            default: 0
-            }
+        tier = traffic.tier.flatMap { Self.tiers[$0] } ?? 0
     }
 
     /// The message, without gRPC's prefix.

@@ -72,24 +72,63 @@ package enum ScenarioFile {
         readExtent(section, &configuration)
         readObjective(section, &configuration)
         if let probe = section.section("probe") {
+            require(probe, ["prompt_tokens": nil])
             configuration.probe = .init(
-                promptTokens: probe.integer("prompt_tokens", in: 1...Trace.tokensMax) ?? 1,
+                promptTokens: probe.integer("prompt_tokens", in: 1...TrafficClass.promptTokensMax)
+                    ?? 1,
                 afterSeconds: probe.number("at_seconds", in: 0...86_400) ?? 3,
                 count: probe.integer("count", in: 1...100_000) ?? 1)
             probe.finish()
         }
         if let mix = section.list("mix") {
-            configuration.classes = mix.map { node in
-                TrafficClass(ScenarioSection(node, "a class", section.problems), surroundings)
+            let sections = mix.map { ScenarioSection($0, "a class", section.problems) }
+            configuration.classes = sections.map { TrafficClass($0, surroundings) }
+            requireOneWindow(sections, configuration.classes)
+            if configuration.version == .grpc {
+                for (each, traffic) in zip(sections, configuration.classes) {
+                    refuseWhatGRPCLacks(each, traffic)
+                }
             }
         }
-        if configuration.version == .grpc {
-            for (each, node) in zip(configuration.classes, section.list("mix") ?? [])
-            where !each.extraMembers.isEmpty || each.ignoresEndOfSequence {
-                section.problems.add(node, "members and ignore_eos are not for gRPC")
-            }
+        if configuration.version == .grpc, let node = section.value("path") {
+            section.problems.add(node, "path: not for gRPC, whose method is its path")
+        }
+        if let name = configuration.replay?.unknownClass(in: configuration.classes) {
+            section.problems.add(
+                section.value("load"), "trace: the mix has no class \"\(name)\", which it names")
         }
         return configuration
+    }
+
+    /// Slow readers of all classes share connections, and a connection has one size of windows.
+    private static func requireOneWindow(
+        _ sections: [ScenarioSection], _ classes: [TrafficClass]
+    ) {
+        let slow = zip(sections, classes).compactMap { section, traffic in
+            traffic.slowReaders.map { (node: section.value("slow_readers"), $0.windowBytes) }
+        }
+        guard let first = slow.first?.1, let other = slow.first(where: { $0.1 != first }) else {
+            return
+        }
+        sections.first?.problems.add(
+            other.node,
+            "window_bytes: slow readers of all classes have the same, and here are "
+                + "\(first) and \(other.1)")
+    }
+
+    /// What xAI's messages cannot say (`XAIRequestBody`).
+    private static func refuseWhatGRPCLacks(_ section: ScenarioSection, _ traffic: TrafficClass) {
+        let name = traffic.name.map { "class \"\($0)\"" } ?? "a class"
+        func refuse(_ key: String, _ more: String = "") {
+            section.problems.add(
+                section.value(key) ?? section.node, "\(name): \(key): not for gRPC\(more)")
+        }
+        if !traffic.extraMembers.isEmpty { refuse("members") }
+        if traffic.ignoresEndOfSequence { refuse("ignore_eos") }
+        if let tier = traffic.tier, XAIRequestBody.tiers[tier] == nil {
+            let tiers = XAIRequestBody.tiers.keys.sorted().joined(separator: ", ")
+            refuse("tier", ", where there are \(tiers), not \"\(tier)\"")
+        }
     }
 
     private static func targets(_ section: ScenarioSection) -> [LoadTarget] {

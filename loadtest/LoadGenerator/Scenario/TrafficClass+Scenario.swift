@@ -12,15 +12,15 @@ extension TrafficClass {
         tier = section.text("tier")
         model = section.text("model") ?? model
         fields = ScenarioFile.headers(section) + Self.key(section, surroundings)
-        if let lengths = section.distribution("prompt_tokens", surroundings, in: Self.tokens) {
+        let promptTokens = 1.0...Double(Self.promptTokensMax)
+        if let lengths = section.distribution("prompt_tokens", surroundings, in: promptTokens) {
             prompt = .words(lengths)
         }
         if let node = section.value("prompts"), let path = section.text(node, "prompts") {
-            let lines = surroundings.text(path)?.split(whereSeparator: \.isNewline) ?? []
-            if lines.isEmpty {
-                problems.add(node, "prompts: cannot read \(path), or it has no lines")
+            if let list = surroundings.text(path).flatMap(Prompt.list(lines:)) {
+                prompt = list
             } else {
-                prompt = .list(lines.map(String.init))
+                problems.add(node, "prompts: cannot read \(path), or it has no lines")
             }
         }
         output =
@@ -55,10 +55,17 @@ extension TrafficClass {
         _ section: ScenarioSection, _ surroundings: ScenarioSurroundings
     ) {
         if let shared = section.section("shared_prefix") {
-            sharedPrefix = SharedPrefix(
+            let prefix = SharedPrefix(
                 pool: shared.integer("pool", in: 1...10_000) ?? 1,
                 tokens: shared.integer("tokens", in: 1...1_000_000) ?? 1)
-            ScenarioFile.require(shared, ["tokens": sharedPrefix?.tokens])
+            ScenarioFile.require(shared, ["tokens": prefix.tokens])
+            if prefix.pool * prefix.tokens > SharedPrefix.tokensMax {
+                section.problems.add(
+                    shared.node,
+                    "shared_prefix: pool times tokens is at most "
+                        + "\(SharedPrefix.tokensMax), not \(prefix.pool * prefix.tokens)")
+            }
+            sharedPrefix = prefix
             shared.finish()
         }
         if let turns = section.section("conversation") {
@@ -147,20 +154,25 @@ extension ScenarioSection {
             problems.add(section.node, "cannot read \(path)")
             return nil
         }
-        let lines = text.split(whereSeparator: \.isNewline)
+        let lines: [TraceReader.Line]
+        do {
+            lines = try TraceReader.lines(text)
+        } catch {
+            problems.add(section.node, "\(path), \(error)")
+            return nil
+        }
         guard
-            let column = lines.first?.split(separator: ",", omittingEmptySubsequences: false)
-                .firstIndex(where: { $0 == name })
+            let column = lines.first.map({ CommaSeparated.cells($0.text) })?.firstIndex(of: name)
         else {
             problems.add(section.node, "\(path) has no column \"\(name)\"")
             return nil
         }
         var values: [Double] = []
-        for (index, line) in lines.enumerated().dropFirst() {
-            let cells = line.split(separator: ",", omittingEmptySubsequences: false)
+        for line in lines.dropFirst() {
+            let cells = CommaSeparated.cells(line.text)
             guard cells.count > column, let value = Double(cells[column]), range.contains(value)
             else {
-                problems.add(section.node, "\(path), line \(index + 1): no number to be used")
+                problems.add(section.node, "\(path), line \(line.number): no number to be used")
                 return nil
             }
             values.append(value)
