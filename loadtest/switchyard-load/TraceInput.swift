@@ -15,16 +15,17 @@ enum TraceInput {
 
     /// As it was recorded, for requests of these classes.
     static func replay(_ path: String, _ classes: [TrafficClass]) throws -> TraceReplay {
+        let replay: TraceReplay
         do {
-            let replay = try TraceReplay(try trace(path, option: "--trace"))
-            if let name = replay.unknownClass(in: classes) {
-                throw TraceError(
-                    line: 0, message: "the mix has no class \"\(name)\", which it names")
-            }
-            return replay
+            replay = try TraceReplay(try trace(path, option: "--trace"))
         } catch let error as TraceError {
             throw ValidationError("--trace \(path): \(error)")
         }
+        if let name = replay.unknownClass(in: classes) {
+            throw ValidationError(
+                "--trace \(path): the mix has no class \"\(name)\", which it names")
+        }
+        return replay
     }
 
     static func text(_ path: String, bytesMax: Int, option: String) throws -> String {
