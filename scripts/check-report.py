@@ -1,11 +1,11 @@
 """Renders a page of `switchyard-load report` in a headless browser, and checks what is seen.
 
-    python3 scripts/check-report.py PAGE.html [--keep DIR]
+    python3 scripts/check-report.py PAGE.html [--panels N] [--keep DIR]
 
 Needs chromium (Debian: apt-get install chromium). At the widths of a screen, of paper and of a
 telephone each panel must be visible, within the page, apart from the others, and none of its texts
 outside of its picture or on top of another. Nothing may be fetched or logged. It must also print.
---keep leaves screenshots and PDF in a folder.
+--panels: the page must have at least so many (1). --keep leaves screenshots and PDF in a folder.
 """
 
 import argparse

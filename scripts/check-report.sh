@@ -33,9 +33,13 @@ cleanup() {
 }
 [ $# -eq 0 ] || kept=$work
 trap cleanup EXIT
-for _ in $(seq 600); do
-    curl -sf -o /dev/null --max-time 2 "http://127.0.0.1:$admin/readyz" && break
-    kill -0 "$server" || { tail -n 15 "$work/server.log" >&2; exit 1; }
+deadline=$((SECONDS + 60))
+until curl -sf -o /dev/null --max-time 2 "http://127.0.0.1:$admin/readyz"; do
+    if ! kill -0 "$server" 2>/dev/null || [ "$SECONDS" -ge "$deadline" ]; then
+        echo "check-report: the server ended, or was not ready after 60 s; its log:" >&2
+        tail -n 15 "$work/server.log" >&2
+        exit 1
+    fi
     sleep 0.1
 done
 
