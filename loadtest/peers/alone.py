@@ -1,4 +1,4 @@
-"""Experiments on gateways alone, all before the same simulated upstream."""
+"""Experiments on gateways alone, all before the same simulated upstream. Each is one round."""
 
 import json
 import os
@@ -10,57 +10,62 @@ STREAMS = 1000
 STEP_MS = 100
 
 
-def each(context, experiment, start_options, body):
-    """Runs `body(server, watched, upstream)` for every peer in every round; the order rotates."""
-    names = [name for name in context.peers if name in gateways.ALL]
-    for number in range(context.rounds):
-        shift = number % len(names)
-        for name in names[shift:] + names[:shift]:
-            with context.directory(f"{experiment}-{number}-{name}") as directory:
-                back = upstream.start(context.programs, directory, *start_options)
-                server = None
-                try:
-                    server = gateways.ALL[name](context.programs, directory, back)
-                    watched = [back] if name == "direct" else [server, back]
-                    result = body(server, watched, directory)
-                    result["stats"] = json.loads(fetch(f"{back.url}/stats") or b"{}")
-                    context.record(experiment, name, number, result, [*watched])
-                except Exception as error:  # one peer's failure is a result, not the end
-                    context.failed(experiment, name, number, error)
-                finally:
-                    if server:
-                        server.stop()
-                    back.stop()
+def each(context, experiment, number, start_options, body, direct=False):
+    """Runs `body(server, watched, directory)` for every peer. `direct`: in any case also without a
+    gateway, because the table tells what gateways add."""
+    names = [name for name in gateways.ALL
+             if name in context.peers or (direct and name == "direct")]
+    if names == ["direct"] and "direct" not in context.peers:
+        names = []
+
+    def run(name, directory):
+        back = upstream.start(context.programs, directory, *start_options)
+        server = gateways.ALL[name](context.programs, directory, back)
+        watched = [back] if name == "direct" else [server, back]
+        result = body(server, watched, directory)
+        result["stats"] = json.loads(fetch(f"{back.url}/stats") or b"{}")
+        return result, watched
+
+    context.each(experiment, number, names, run)
 
 
-def paced(context):
+def paced(context, number):
     """Streams with a token each STEP_MS, spread evenly: delay of events, CPU, memory."""
-    seconds = 4 if context.quick else 8
-    each(context, "paced",
-         ("--step-ms", STEP_MS, "--phases", STEP_MS, "--stamps"),
-         lambda server, watched, directory: load.delays(
-             context.programs, server, watched, STREAMS, 4, seconds))
+    _delays(context, "paced", number, "--phases", STEP_MS)
 
 
-def burst(context):
+def burst(context, number):
     """The same, all tokens of a step at once, as one engine's: the batch's end is what counts."""
-    seconds = 4 if context.quick else 8
-    each(context, "burst", ("--step-ms", STEP_MS, "--stamps"),
+    _delays(context, "burst", number)
+
+
+def _delays(context, experiment, number, *options):
+    each(context, experiment, number, ("--step-ms", STEP_MS, "--stamps", *options),
          lambda server, watched, directory: load.delays(
-             context.programs, server, watched, STREAMS, 4, seconds))
+             context.programs, server, watched, STREAMS, 4, context.seconds(8)), direct=True)
 
 
-def fast(context, streams):
+def fast(context, number, streams):
     """Streams as fast as they are read: CPU per event at the gateway's capacity."""
-    seconds = 3 if context.quick else 6
-    each(context, f"fast-{streams}", (),
+    each(context, f"fast-{streams}", number, (),
          lambda server, watched, directory: load.chats(
              context.programs, server, watched, "--model", upstream.MODEL, "--protocol", "h1",
-             "--concurrency", streams, "--warmup", streams // 2, "--duration", seconds,
-             "--max-tokens", 256, "--prompt-tokens", 20))
+             "--concurrency", streams, "--warmup", streams // 2, "--duration", context.seconds(6),
+             "--max-tokens", 256, "--prompt-tokens", 20, "--seed", number + 1))
 
 
-def small_chats(context):
+def bursty_arrivals(context, number):
+    """Chats that arrive in bursts (gaps with three times the deviation of Poisson's): TTFT, ITL."""
+    each(context, "bursty-arrivals", number,
+         ("--ttft-ms", 50, "--step-ms", 20, "--phases", 20),
+         lambda server, watched, directory: load.chats(
+             context.programs, server, watched, "--model", upstream.MODEL, "--protocol", "h1",
+             "--rate", 100, "--arrivals", "bursty", "--cv", 3, "--warmup", 64,
+             "--duration", context.seconds(20), "--max-tokens", 32, "--prompt-tokens", 100,
+             "--seed", number + 1))
+
+
+def small_chats(context, number):
     """Whole answers of one token."""
     body = {"model": upstream.MODEL, "max_tokens": 1,
             "messages": [{"role": "user", "content": "Name one colour, in one word."}]}
@@ -69,21 +74,21 @@ def small_chats(context):
         path = os.path.join(directory, "body.json")
         with open(path, "w") as file:
             json.dump(body, file)
-        return load.small(server, watched, "/v1/chat/completions", path,
-                          2 if context.quick else 4)
+        return load.small(server, watched, "/v1/chat/completions", path, context.seconds(4))
 
-    each(context, "small-chat", (), run)
+    each(context, "small-chat", number, (), run)
 
 
-def small_pages(context):
+def small_pages(context, number):
     """GET /v1/models, which LLM gateways answer themselves or forward."""
-    each(context, "small-models", (),
+    each(context, "small-models", number, (),
          lambda server, watched, directory: load.small(
-             server, watched, "/v1/models", None, 2 if context.quick else 4))
+             server, watched, "/v1/models", None, context.seconds(4)))
 
 
 EXPERIMENTS = {
-    "paced": paced, "burst": burst, "fast-64": lambda context: fast(context, 64),
-    "fast-256": lambda context: fast(context, 256), "small-chat": small_chats,
-    "small-models": small_pages,
+    "paced": paced, "burst": burst,
+    "fast-64": lambda context, number: fast(context, number, 64),
+    "fast-256": lambda context, number: fast(context, number, 256),
+    "bursty-arrivals": bursty_arrivals, "small-chat": small_chats, "small-models": small_pages,
 }

@@ -22,7 +22,7 @@ from types import SimpleNamespace
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "loadtest"))
 
-from peers import install, load, native, upstream  # noqa: E402
+from peers import install, load, native, processes, upstream  # noqa: E402
 
 # Bytes as tokens: aiperf needs some tokenizer to make prompts up; what it counts is the server's.
 TOKENIZER = """
@@ -121,6 +121,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--quick", action="store_true")
     arguments = parser.parse_args()
+    processes.exit_on_signals()
     context = SimpleNamespace(
         programs=arguments.programs.resolve(), quick=arguments.quick,
         model=os.environ["SWITCHYARD_DEFAULT_MODEL"])

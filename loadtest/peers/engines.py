@@ -8,18 +8,14 @@ SLOTS = 32
 # Enough for the long prompt and its template.
 CONTEXT_PER_SLOT = 2560
 THREADS = 2
-PROMPT, ANSWER, PROBE = 100, 128, 2000
+PROMPT, ANSWER, PROBE, PROBES = 100, 128, 2000, 2
 
 
 def ready(process, port):
     process.url = f"http://127.0.0.1:{port}"
-    try:
-        process.await_true(lambda: fetch(f"{process.url}/v1/models") is not None)
-        body = {"model": MODEL, "max_tokens": 8, "messages": [{"role": "user", "content": "Hi."}]}
-        process.await_true(lambda: _answers(f"{process.url}/v1/chat/completions", body))
-    except Failed:
-        process.stop()
-        raise
+    process.await_true(lambda: fetch(f"{process.url}/v1/models") is not None)
+    body = {"model": MODEL, "max_tokens": 8, "messages": [{"role": "user", "content": "Hi."}]}
+    process.await_true(lambda: _answers(f"{process.url}/v1/chat/completions", body))
     return process
 
 
@@ -68,25 +64,16 @@ ALL = {"switchyard": switchyard, "llama-server": llama_server,
        "llama-cpp-python": llama_cpp_python}
 
 
-def each(context, experiment, slots, body, names=None, rounds=None):
-    names = [name for name in names or ALL if name in context.peers]
-    for number in range(rounds or context.rounds):
-        shift = number % len(names)
-        for name in names[shift:] + names[:shift]:
-            with context.directory(f"{experiment}-{number}-{name}") as directory:
-                server = None
-                try:
-                    server = ALL[name](context, directory, slots)
-                    # What learns how long steps take has some to learn from.
-                    _chats(context, server, 998, "--concurrency", 4, "--requests", 8,
-                           "--max-tokens", 32)
-                    result = body(server, number, name)
-                    context.record(experiment, name, number, result, [server])
-                except Exception as error:
-                    context.failed(experiment, name, number, error)
-                finally:
-                    if server:
-                        server.stop()
+def each(context, experiment, number, slots, body, names=tuple(ALL)):
+    """`body(server, name)` for every peer of `names`."""
+
+    def run(name, directory):
+        server = ALL[name](context, directory, slots)
+        # What learns how long steps take has some to learn from.
+        _chats(context, server, 998, "--concurrency", 4, "--requests", 8, "--max-tokens", 32)
+        return body(server, name), [server]
+
+    context.each(experiment, number, [name for name in names if name in context.peers], run)
 
 
 def _chats(context, server, number, *options):
@@ -95,62 +82,63 @@ def _chats(context, server, number, *options):
         "--prompt-tokens", PROMPT, "--seed", number + 1, *options)
 
 
-def throughput(context, streams):
+def throughput(context, number, streams):
     """Output tokens per second with so many clients that ask one after the other.
 
-    llama-cpp-python answers one at a time: few requests are enough to know its rate. It does not
-    know `ignore_eos`, but biases.
+    llama-cpp-python answers one at a time; the others wait. It does not know `ignore_eos`, but
+    biases.
     """
-    def run(server, number, name):
-        if name == "llama-cpp-python":
-            requests, options = 4, ("--member", '"logit_bias":{"0":-100,"2":-100}')
-        else:
-            requests, options = streams * (1 if context.quick else 2), ("--ignore-eos",)
+    def run(server, name):
+        options = (("--member", '"logit_bias":{"0":-100,"2":-100}')
+                   if name == "llama-cpp-python" else ("--ignore-eos",))
         return _chats(
-            context, server, number, "--concurrency", min(streams, requests), "--requests",
-            requests, "--max-tokens", ANSWER, *options)
+            context, server, number, "--concurrency", streams, "--requests",
+            streams * (1 if context.quick else 2), "--max-tokens", ANSWER, *options)
 
-    each(context, f"throughput-{streams}", streams, run)
+    each(context, f"throughput-{streams}", number, streams, run)
 
 
-def knee(context):
+def knee(context, number):
     """llama-server's capacity for this mix: requests per second of a closed loop of 16."""
-    each(context, "knee", 16,
-         lambda server, number, name: _chats(
-             context, server, number, "--concurrency", 16, "--requests", 48, "--max-tokens", 64,
-             "--ignore-eos"), names=["llama-server"], rounds=1)
+    if number == 0:
+        each(context, "knee", number, 16,
+             lambda server, name: _chats(
+                 context, server, number, "--concurrency", 16, "--requests", 48,
+                 "--max-tokens", 64, "--ignore-eos"), names=["llama-server"])
 
 
-def first_token(context):
+def first_token(context, number):
     """TTFT at 70 % of llama-server's knee, Poisson arrivals."""
-    rate = context.rate
-    if rate is None:
-        known = context.values("knee", "llama-server", "requestsPerSecond")
-        if not known:
-            knee(context)
+    if context.rate is None:
+        if not (known := context.values("knee", "llama-server", "requestsPerSecond")):
+            knee(context, 0)
             known = context.values("knee", "llama-server", "requestsPerSecond")
         if not known:
-            raise Failed("no knee of llama-server is known")
-        rate = 0.7 * known[-1]
-    each(context, "first-token", 16,
-         lambda server, number, name: _chats(
-             context, server, number, "--rate", f"{rate:.3f}", "--duration",
+            raise Failed("no knee of llama-server is known; --rate gives one")
+        context.rate = 0.7 * known[-1]
+    each(context, "first-token", number, 16,
+         lambda server, name: _chats(
+             context, server, number, "--rate", f"{context.rate:.3f}", "--duration",
              15 if context.quick else 40, "--max-tokens", 64, "--ignore-eos"),
          names=["switchyard", "llama-server"])
 
 
-def long_prompts(context):
-    """ITL of running streams while prompts of 2,000 tokens arrive."""
-    each(context, "long-prompts", 16,
-         lambda server, number, name: _chats(
-             context, server, number, "--concurrency", 15, "--duration",
-             12 if context.quick else 20, "--max-tokens", 1024, "--ignore-eos",
-             "--probe-prompt-tokens", PROBE, "--probe-at-seconds", 4, "--probe-count", 2),
-         names=["switchyard", "llama-server"])
+def long_prompts(context, number):
+    """ITL of running streams while prompts of 2,000 tokens arrive, and how long these wait. The
+    run's time is enough for both; what gets no token in it is told as such."""
+    def run(server, name):
+        result = _chats(
+            context, server, number, "--concurrency", 15, "--duration",
+            40 if context.quick else 80, "--max-tokens", 1024, "--ignore-eos",
+            "--probe-prompt-tokens", PROBE, "--probe-at-seconds", 4, "--probe-count", PROBES)
+        result["probe"]["sent"] = PROBES
+        return result
+
+    each(context, "long-prompts", number, 16, run, names=["switchyard", "llama-server"])
 
 
 EXPERIMENTS = {
-    "throughput-16": lambda context: throughput(context, 16),
-    "throughput-32": lambda context: throughput(context, 32),
+    "throughput-16": lambda context, number: throughput(context, number, 16),
+    "throughput-32": lambda context, number: throughput(context, number, 32),
     "knee": knee, "first-token": first_token, "long-prompts": long_prompts,
 }

@@ -1,14 +1,16 @@
 """Gateways and plain proxies before the simulated upstream: how each is started.
 
 Each function starts one before `upstream` and returns its process, ready, with `url`. What a peer
-logs per request is off, its number of threads is its own default unless said otherwise here.
+logs per request is off. Each has as many threads for requests as the machine has cores, by an
+option or by the variable of its runtime; litellm, whose threads take turns, so many processes.
+Beyond these some have threads that do other things: a run's record tells how many there are in all.
 """
 
 import json
 import os
 
 from . import install
-from .processes import Failed, Process, free_port, post
+from .processes import CORES, Process, free_port, post
 from .upstream import MODEL
 
 
@@ -25,11 +27,7 @@ def answers(url):
 
 def ready(process, url):
     process.url = url
-    try:
-        process.await_true(lambda: answers(url))
-    except Failed:
-        process.stop()
-        raise
+    process.await_true(lambda: answers(url))
     return process
 
 
@@ -38,10 +36,15 @@ def switchyard(programs, directory, upstream):
     process = Process(
         "switchyard",
         [programs / "switchyard", "gateway", "--upstream", upstream.url, "--model-name", MODEL,
-         "--upstream-slots", "16384", "--port", port, "--admin-port", admin,
+         "--upstream-slots", "16384", "--loops", CORES, "--port", port, "--admin-port", admin,
          "--log-level", "warning", "--data-dir", os.path.join(directory, "switchyard-data")],
         directory)
     return ready(process, f"http://127.0.0.1:{port}")
+
+
+# The runtime that smg and vllm-router are written for takes its number of threads from here.
+def _tokio(directory):
+    return {"HOME": str(directory), "HF_HUB_OFFLINE": "1", "TOKIO_WORKER_THREADS": str(CORES)}
 
 
 def smg(programs, directory, upstream):
@@ -53,7 +56,7 @@ def smg(programs, directory, upstream):
          "--prometheus-port", metrics, "--policy", "round_robin", "--log-level", "warn",
          "--max-concurrent-requests", "16384", "--request-timeout-secs", "1800",
          "--worker-urls", upstream.url],
-        directory, {"HOME": str(directory), "HF_HUB_OFFLINE": "1"})
+        directory, _tokio(directory))
     return ready(process, f"http://127.0.0.1:{port}")
 
 
@@ -66,7 +69,7 @@ def vllm_router(programs, directory, upstream):
          "--policy", "round_robin", "--log-level", "warning",
          "--max-concurrent-requests", "16384", "--request-timeout-secs", "1800",
          "--worker-urls", upstream.url],
-        directory, {"HOME": str(directory), "HF_HUB_OFFLINE": "1"})
+        directory, _tokio(directory))
     return ready(process, f"http://127.0.0.1:{port}")
 
 
@@ -85,7 +88,7 @@ def litellm(programs, directory, upstream):
     process = Process(
         "litellm",
         [install.environment("litellm") / "bin/litellm", "--host", "127.0.0.1", "--port", port,
-         "--config", config, "--telemetry", "False"],
+         "--config", config, "--telemetry", "False", "--num_workers", CORES],
         directory,
         {"HOME": str(directory), "LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOG": "ERROR",
          "LITELLM_MODE": "PRODUCTION", "LITELLM_DONT_SHOW_FEEDBACK_BOX": "True",
@@ -98,7 +101,7 @@ def nginx(programs, directory, upstream):
     config = os.path.join(directory, "nginx.conf")
     with open(config, "w") as file:
         file.write(f"""
-daemon off; worker_processes auto; pid {directory}/nginx.pid; error_log stderr error;
+daemon off; worker_processes {CORES}; pid {directory}/nginx.pid; error_log stderr error;
 worker_rlimit_nofile 65536;
 events {{ worker_connections 16384; }}
 http {{
@@ -130,7 +133,7 @@ def nghttpx(programs, directory, upstream):
     process = Process(
         "nghttpx",
         [install.program("nghttpx"), "--conf=/dev/null", f"--frontend=127.0.0.1,{port};no-tls",
-         f"--backend={host},{back};;proto=http/1.1", "--workers=2", "--log-level=ERROR",
+         f"--backend={host},{back};;proto=http/1.1", f"--workers={CORES}", "--log-level=ERROR",
          "--accesslog-file=/dev/null", "--backend-read-timeout=1800", "--frontend-max-requests=0",
          "--backlog=8192", "--single-process",
          "--backend-connections-per-host=16384"],
@@ -147,17 +150,8 @@ class Direct:
     def __init__(self, upstream):
         self.url = upstream.url
 
-    def cpu_seconds(self):
-        return 0.0
-
-    def resident_bytes(self):
-        return 0
-
     def pids(self):
         return []
-
-    def stop(self):
-        pass
 
 
 def direct(programs, directory, upstream):

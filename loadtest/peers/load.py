@@ -25,29 +25,33 @@ def delays(programs, server, watched, streams, warm_up, seconds):
     command = [str(part) for part in (
         programs / "simulated-upstream", "delays", "--url", server.url, "--model", MODEL,
         "--streams", streams, "--warm-up-seconds", warm_up, "--seconds", seconds)]
+    near_end = threading.Event()
+    open_bytes = {}
+
+    def sample():
+        if not near_end.wait(seconds * 0.8):
+            open_bytes.update({process.name: process.resident_bytes() for process in watched})
+
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as reader:
         killer = threading.Timer(warm_up + seconds + 60, reader.kill)
         killer.start()
-        if "measuring" not in reader.stdout.readline():
-            raise Failed(f"no measurement: {command}")
-        before = watched_cpu(watched)
-        near_end = threading.Event()
-        open_bytes = {}
-
-        def sample():
-            if not near_end.wait(seconds * 0.8):
-                open_bytes.update(
-                    {process.name: process.resident_bytes() for process in watched})
-
-        sampler = threading.Thread(target=sample)
-        sampler.start()
-        line = reader.stdout.readline()
-        after = watched_cpu(watched)
-        near_end.set()
-        sampler.join()
-        reader.wait()
-        killer.cancel()
-    report = json.loads(line) if line else {}
+        try:
+            if "measuring" not in reader.stdout.readline():
+                raise Failed(f"no measurement: {command}")
+            before = watched_cpu(watched)
+            sampler = threading.Thread(target=sample)
+            sampler.start()
+            line = reader.stdout.readline()
+            after = watched_cpu(watched)
+            near_end.set()
+            sampler.join()
+        finally:
+            near_end.set()
+            killer.cancel()
+            reader.kill()
+    if not line:
+        raise Failed(f"no report: {command}")
+    report = json.loads(line)
     report["command"] = command
     report["cpuSeconds"] = spent(before, after)
     report["idleBytes"], report["openBytes"] = idle, open_bytes
@@ -70,6 +74,8 @@ def chats(programs, server, watched, *options):
         resident[entry["name"]] = (
             resident.get(entry["name"], 0) + (entry.get("residentBytes") or 0))
     report["cpuSeconds"], report["residentBytes"] = cpu, resident
+    # Whole distributions of each second are for `switchyard-load compare`, and large.
+    report.pop("blocks", None)
     report["command"] = command
     return report
 

@@ -1,9 +1,16 @@
-"""Processes that a comparison starts: their ports, logs, CPU seconds and memory (proc(5))."""
+"""Processes that a comparison starts: their ports, logs, CPU seconds and memory (proc(5)).
 
+Each is a session of its own, so that all that belongs to it can be found and ended: by `stop`, by
+`stop_all`, and at the exit of this program, which SIGTERM and SIGHUP bring about as Ctrl-C does.
+"""
+
+import atexit
 import json
 import os
+import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -56,9 +63,11 @@ class Process:
                 stdout=subprocess.PIPE if first_line else log,
                 env={**os.environ, **(environment or {})}, start_new_session=True)
         self.first_line = None
+        _running.append(self)
         if first_line:
             self.first_line = self.child.stdout.readline().decode()
             if not self.first_line:
+                self.stop()
                 raise Failed(self.describe("ended"))
 
     def describe(self, what):
@@ -66,11 +75,14 @@ class Process:
         return f"{self.name} {what}; its log ends with:\n{text[-3000:]}"
 
     def await_true(self, condition, seconds=180):
+        """Raises `Failed`, and stops it, when it ends before or takes longer."""
         end = time.monotonic() + seconds
         while not condition():
             if self.child.poll() is not None:
+                self.stop()
                 raise Failed(self.describe(f"ended with {self.child.returncode}"))
             if time.monotonic() > end:
+                self.stop()
                 raise Failed(self.describe(f"was not ready after {seconds} s"))
             time.sleep(0.1)
 
@@ -108,23 +120,56 @@ class Process:
                 pass
         return total
 
+    def threads(self):
+        """How many threads all its processes have."""
+        return sum(int(fields[17]) for fields in map(stat, self.pids()) if fields)
+
     def stop(self, seconds=10):
-        """SIGTERM, then SIGKILL to what is left of its own processes."""
-        pids = self.pids() if self.child.poll() is None else []
-        self.child.terminate()
+        """SIGTERM to its group, then SIGKILL to whatever of its session is left."""
+        if self in _running:
+            _running.remove(self)
+        _signal(os.killpg, self.child.pid, signal.SIGTERM)
         try:
             self.child.wait(seconds)
         except subprocess.TimeoutExpired:
-            self.child.kill()
+            pass
+        finally:
+            for pid in self._session():
+                _signal(os.kill, pid, signal.SIGKILL)
             self.child.wait()
-        for pid in pids[1:]:
-            try:
-                if os.getpgid(pid) == self.child.pid:
-                    os.kill(pid, 9)
-            except OSError:
-                pass
-        if self.child.stdout:
-            self.child.stdout.close()
+            if self.child.stdout:
+                self.child.stdout.close()
+
+    def _session(self):
+        """Processes of its session, orphans and those of other groups included."""
+        found = []
+        for entry in os.listdir("/proc"):
+            fields = stat(entry) if entry.isdigit() else None
+            if fields and fields[0] != "Z" and int(fields[3]) == self.child.pid:
+                found.append(int(entry))
+        return found
+
+
+_running = []
+
+
+def _signal(send, target, number):
+    try:
+        send(target, number)
+    except ProcessLookupError:
+        pass
+
+
+@atexit.register
+def stop_all():
+    while _running:
+        _running[-1].stop()
+
+
+def exit_on_signals():
+    """What ends this program ends what it started."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, frame: sys.exit(128 + number))
 
 
 def stat(pid):

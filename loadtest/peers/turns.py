@@ -2,12 +2,14 @@
 
 import http.client
 import json
+import math
 import statistics
 import threading
 import time
 from urllib.parse import urlsplit
 
 from . import engines
+from .processes import Failed
 
 CONVERSATIONS, TURNS, ANSWER = 8, 4, 48
 SUBJECTS = ["rivers", "bread", "stars", "trains", "bees"]
@@ -25,7 +27,8 @@ def turn(address, messages):
     connection.request("POST", "/v1/chat/completions", body,
                        {"content-type": "application/json"})
     answer = connection.getresponse()
-    assert answer.status == 200, answer.read()
+    if answer.status != 200:
+        raise Failed(f"a turn got {answer.status}: {answer.read()[:300]}")
     first, text = None, ""
     for line in answer:
         if not line.startswith(b"data: {"):
@@ -36,6 +39,8 @@ def turn(address, messages):
                 first = time.monotonic() - begin
             text += piece
     connection.close()
+    if first is None:
+        raise Failed("a turn got no text")
     return first, text
 
 
@@ -50,31 +55,50 @@ def converse(address, number, seed, times):
         messages.append({"role": "assistant", "content": text})
 
 
-def run(server, number, name):
-    address = urlsplit(server.url).netloc
-    # The system prompt is known from then on, as in a server that runs.
-    turn(address, [{"role": "system", "content": SYSTEM}, {"role": "user", "content": "Hello."}])
-    times = []
-    threads = [threading.Thread(target=converse, args=(address, index, number, times))
+def together(work, gap_seconds):
+    """Runs `work(index)` for each conversation on a thread of its own, begun one by one."""
+    threads = [threading.Thread(target=work, args=(index,), daemon=True)
                for index in range(CONVERSATIONS)]
-    before = server.cpu_seconds()
-    for index, thread in enumerate(threads):
+    for thread in threads:
         thread.start()
-        time.sleep(0.25)  # arrivals, not a race: conversations begin one after the other
+        time.sleep(gap_seconds)
     for thread in threads:
         thread.join()
-    milliseconds = sorted(first * 1e3 for _, first in times)
-    assert len(times) == CONVERSATIONS * TURNS
+
+
+def run(server, number, name):
+    address = urlsplit(server.url).netloc
+    # From then on every slot knows the system prompt, as in a server that runs.
+    together(lambda index: turn(address, [
+        {"role": "system", "content": SYSTEM},
+        {"role": "user", "content": f"Hello from {index}."}]), 0)
+    times = []
+    before = server.cpu_seconds()
+    # Arrivals, not a race: conversations begin one after the other.
+    together(lambda index: converse(address, index, number, times), 0.25)
+    after = server.cpu_seconds()
+    if len(times) != CONVERSATIONS * TURNS:
+        raise Failed(f"{len(times)} of {CONVERSATIONS * TURNS} turns were answered")
     return {
-        "turns": len(times), "p50": statistics.median(milliseconds),
-        "p99": milliseconds[int(len(milliseconds) * 0.99)],
-        "byTurn": [statistics.median(first * 1e3 for turn, first in times if turn == index)
+        "turns": len(times), "cpuSeconds": {name: after - before},
+        "firstTurn": summary(first for index, first in times if index == 0),
+        "laterTurns": summary(first for index, first in times if index > 0),
+        "byTurn": [statistics.median(1e3 * first for turn, first in times if turn == index)
                    for index in range(TURNS)],
-        "cpuSeconds": {name: server.cpu_seconds() - before},
     }
 
 
-EXPERIMENTS = {
-    "turns": lambda context: engines.each(
-        context, "turns", CONVERSATIONS, run, names=["switchyard", "llama-server"]),
-}
+def summary(seconds):
+    """In milliseconds. Of fewer than a hundred p99 is the longest."""
+    ordered = sorted(1e3 * each for each in seconds)
+    return {"p50": statistics.median(ordered),
+            "p99": ordered[math.ceil(0.99 * len(ordered)) - 1]}
+
+
+def turns(context, number):
+    engines.each(context, "turns", number, CONVERSATIONS,
+                 lambda server, name: run(server, number, name),
+                 names=["switchyard", "llama-server"])
+
+
+EXPERIMENTS = {"turns": turns}
