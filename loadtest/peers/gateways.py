@@ -74,7 +74,10 @@ def vllm_router(programs, directory, upstream):
 
 
 def litellm(programs, directory, upstream):
-    """Without keys, as all others here: its switch for local use, on loopback, permits that."""
+    """Without keys, as all others here: its switch for local use, on loopback, permits that.
+
+    A worker takes seconds to import; by default one that is silent for 5 is started anew.
+    """
     port = free_port()
     config = os.path.join(directory, "litellm.yaml")
     with open(config, "w") as file:
@@ -88,7 +91,8 @@ def litellm(programs, directory, upstream):
     process = Process(
         "litellm",
         [install.environment("litellm") / "bin/litellm", "--host", "127.0.0.1", "--port", port,
-         "--config", config, "--telemetry", "False", "--num_workers", CORES],
+         "--config", config, "--telemetry", "False", "--num_workers", CORES,
+         "--timeout_worker_healthcheck", 120],
         directory,
         {"HOME": str(directory), "LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOG": "ERROR",
          "LITELLM_MODE": "PRODUCTION", "LITELLM_DONT_SHOW_FEEDBACK_BOX": "True",
