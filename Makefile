@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run build test interop bench compare prove-failover prove-routing prove-jobs \
+.PHONY: help run build test interop bench compare soak replay prove-failover prove-routing prove-jobs \
 	prove-metering prove-shares prove-tiers prove-slow-readers format fuzz sanitize clean \
 	bootstrap check-report
 
@@ -58,6 +58,16 @@ compare:  ## measure gateways and engines of others and ours (ARGUMENTS="--only 
 	@$(ENVIRONMENT) && $(SWIFT_BUILD) -c release $(PROGRAMS) && $(BUILD_LOAD) && \
 		$(SWIFT_BUILD) -c release --product simulated-upstream && \
 		{ python3 loadtest/peers/install.py || true; } && loadtest/compare.py $(ARGUMENTS)
+
+soak:  ## an hour of mixed load with restarts: nothing lost, nothing grows (ARGUMENTS="--minutes 5")
+	@deploy/bootstrap.sh
+	@$(ENVIRONMENT) && $(SWIFT_BUILD) -c release $(PROGRAMS) && $(BUILD_LOAD) && \
+		loadtest/soak.py $(ARGUMENTS)
+
+replay:  ## a recorded trace against us and llama-server (ARGUMENTS="--trace FILE --minutes 10")
+	@deploy/bootstrap.sh --with-peers
+	@$(ENVIRONMENT) && $(SWIFT_BUILD) -c release $(PROGRAMS) && $(BUILD_LOAD) && \
+		loadtest/replay.py $(ARGUMENTS)
 
 prove-failover:  ## kill workers under constant load for minutes; every transcript is compared
 	@deploy/bootstrap.sh --with-tests

@@ -1,6 +1,7 @@
 """Drives a server and returns what was seen, with the CPU time of watched processes."""
 
 import json
+import os
 import re
 import subprocess
 import threading
@@ -58,13 +59,14 @@ def delays(programs, server, watched, streams, warm_up, seconds):
     return report
 
 
-def chats(programs, server, watched, *options):
+def chats(programs, server, watched, *options, limit=LIMIT, environment=None):
     """switchyard-load; processes' CPU seconds are those of the measured time alone."""
     pids = [(process.name, pid) for process in watched for pid in process.pids()]
     command = [str(part) for part in (
         programs / "switchyard-load", "--url", server.url, "--json", "--timeout-seconds", "300",
         *options, *(word for name, pid in pids for word in ("--pid", f"{name}={pid}")))]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=limit,
+                          env={**os.environ, **(environment or {})})
     if not done.stdout.startswith("{"):
         raise Failed(f"{command}: {done.stderr[-500:]}")
     report = json.loads(done.stdout)
