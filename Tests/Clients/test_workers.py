@@ -1,6 +1,9 @@
 """Operators change the pool while traffic flows: `switchyard workers` and /admin/v1."""
 
+import contextlib
 import json
+import os
+import signal
 import subprocess
 import time
 
@@ -55,6 +58,29 @@ def test_a_rolling_restart_costs_no_stream_a_token(launch):
         assert is_running(), "nothing ran any more: the test shows nothing"
 
     disturb(launch, many(16, 600), restart, "--workers", "3", "--slots", "8")
+
+
+def test_a_workers_life_leaves_nothing_open(launch):
+    def pipes():
+        folder = f"/proc/{server.process.pid}/fd"
+        found = []
+        for name in os.listdir(folder):
+            with contextlib.suppress(FileNotFoundError):
+                found.append(os.readlink(f"{folder}/{name}"))
+        return sum(link.startswith("pipe:") for link in found)
+
+    server = launch(*SIMULATED, "--workers", "1").wait_ready()
+    server.wait_for_workers(1)
+    before = pipes()
+    for life in range(1, 4):
+        os.kill(server.worker_pids()[0], signal.SIGKILL)
+        found = wait_listed(server, lambda found: [
+            one["process"]["restarts"] for one in found if one["state"] == "ready"] == [life])
+    workers(server, "restart", str(found[0]["id"]), "--seconds", "0")
+    wait_listed(server, lambda found: [
+        one["process"]["restarts"] for one in found if one["state"] == "ready"] == [4])
+    server.wait_for(lambda: pipes() == before, "pipes of workers that have ended stay open")
+    assert server.process.poll() is None
 
 
 def test_a_drained_worker_gets_nothing_until_it_is_undrained(launch):

@@ -31,7 +31,7 @@ final class WorkerProcess: Sendable {
     private struct ProcessBox: ~Copyable {
         let process: Process
         let lifeline: Pipe
-        var hasExited = false
+        let output: Pipe
     }
 
     init(executable: String, arguments: [String]) throws(LaunchFailed) {
@@ -79,7 +79,17 @@ final class WorkerProcess: Sendable {
         }
         self.processIdentifier = process.processIdentifier
         self.progress = progress
-        self.process = Mutex(ProcessBox(process: process, lifeline: lifeline))
+        self.process = Mutex(
+            ProcessBox(process: process, lifeline: lifeline, output: output))
+    }
+
+    /// Foundation keeps pipes whose process has ended open.
+    deinit {
+        process.withLock { box in
+            box.output.fileHandleForReading.readabilityHandler = nil
+            try? box.output.fileHandleForReading.close()
+            try? box.lifeline.fileHandleForWriting.close()
+        }
     }
 
     /// Asks the worker to drain (SIGTERM).

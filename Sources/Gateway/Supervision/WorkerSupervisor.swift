@@ -170,8 +170,9 @@ actor WorkerSupervisor {
                 }
             case .exited(let code, let bySignal):
                 status = code
+                let isOrderly = isStopping || (code == 0 && !bySignal)
                 logger.log(
-                    level: isStopping ? .info : .error, "worker exited",
+                    level: isOrderly ? .info : .error, "worker exited",
                     metadata: [
                         "index": "\(index)", "pid": "\(process.processIdentifier)",
                         bySignal ? "signal" : "status": "\(code)",
