@@ -28,8 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "loadtest"))
 
 from peers import engines, load  # noqa: E402
-from peers.native import One  # noqa: E402
-from peers.processes import Failed  # noqa: E402
+from peers.processes import Failed, One  # noqa: E402
 from peers.tables import number, table  # noqa: E402
 
 SLOTS = 16

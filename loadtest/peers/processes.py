@@ -153,6 +153,16 @@ class Process:
 _running = []
 
 
+class One:
+    """One process of those that a program started, without its children."""
+
+    def __init__(self, name, pid):
+        self.name, self.pid = name, pid
+
+    def pids(self):
+        return [self.pid]
+
+
 def _signal(send, target, number):
     try:
         send(target, number)

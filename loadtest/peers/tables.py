@@ -202,12 +202,17 @@ def shown(results, experiment):
 
 def markdown(results, experiment):
     columns = shown(results, experiment)
-    lines = ["| | " + " | ".join(column.title for column in columns) + " |",
-             "|---|" + "--:|" * len(columns)]
-    for peer in results.peers(experiment):
-        cells = [column.cell(results, experiment, peer) for column in columns]
-        lines.append(f"| {' | '.join([label(results, experiment, peer), *cells])} |")
-    return "\n".join(lines)
+    return table(
+        ["", *(column.title for column in columns)],
+        [[label(results, experiment, peer),
+          *(column.cell(results, experiment, peer) for column in columns)]
+         for peer in results.peers(experiment)])
+
+
+def table(head, rows):
+    """Of texts; all but the first column are numbers."""
+    lines = [f"| {' | '.join(cells)} |" for cells in (head, *rows)]
+    return "\n".join([lines[0], "|---|" + "--:|" * (len(head) - 1), *lines[1:]])
 
 
 def notes(results, experiment):
