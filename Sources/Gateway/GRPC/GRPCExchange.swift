@@ -134,7 +134,7 @@ final class GRPCExchange: GRPCServerCallReceiver {
     }
 
     private func finish(_ usage: Usage) {
-        guard var answer else { preconditionFailure("an exchange finished without an answer") }
+        guard let answer else { preconditionFailure("an exchange finished without an answer") }
         var bytes = ByteBuffer()
         if answer.isStreaming {
             answer.writeEnd(usage, into: &bytes)

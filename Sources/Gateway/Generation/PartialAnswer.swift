@@ -3,8 +3,8 @@ import InferenceTypes
 import NIOCore
 
 /// The answer to one request in the making, as its face writes it: a stream, a whole, or both where
-/// the stream is kept too. Owned by its exchange.
-struct PartialAnswer {
+/// the stream is kept too. Owned by its exchange; an object, as each token would copy what it holds.
+final class PartialAnswer {
     let request: ChatRequest
     let format: any AnswerFormat
     let head: ChatResponseHead
@@ -30,11 +30,11 @@ struct PartialAnswer {
     var isStreaming: Bool { encoder != nil }
 
     /// Takes a piece that is not streamed, or a streamed one that is to be kept.
-    mutating func collect(_ piece: AnswerPiece, choice: Int) {
+    func collect(_ piece: AnswerPiece, choice: Int) {
         collector?.append(piece, choice: choice)
     }
 
-    mutating func collect(_ reason: FinishReason, choice: Int) {
+    func collect(_ reason: FinishReason, choice: Int) {
         collector?.finish(reason, choice: choice)
     }
 
@@ -46,26 +46,26 @@ struct PartialAnswer {
 
     // MARK: A stream's bytes
 
-    mutating func write(
+    func write(
         _ piece: AnswerPiece, choice: Int, usage: Usage, into buffer: inout ByteBuffer
     ) {
         begin(usage, into: &buffer)
         encoder?.write(piece, choice: choice, usage: usage, into: &buffer)
     }
 
-    mutating func write(
+    func write(
         _ reason: FinishReason, choice: Int, usage: Usage, into buffer: inout ByteBuffer
     ) {
         begin(usage, into: &buffer)
         encoder?.finish(reason, choice: choice, usage: usage, into: &buffer)
     }
 
-    mutating func writeEnd(_ usage: Usage, into buffer: inout ByteBuffer) {
+    func writeEnd(_ usage: Usage, into buffer: inout ByteBuffer) {
         begin(usage, into: &buffer)
         encoder?.end(usage, into: &buffer)
     }
 
-    mutating func write(_ error: APIError, into buffer: inout ByteBuffer) {
+    func write(_ error: APIError, into buffer: inout ByteBuffer) {
         encoder?.fail(error, into: &buffer)
     }
 
@@ -73,7 +73,7 @@ struct PartialAnswer {
         encoder?.keepalive(progress, into: &buffer)
     }
 
-    private mutating func begin(_ usage: Usage, into buffer: inout ByteBuffer) {
+    private func begin(_ usage: Usage, into buffer: inout ByteBuffer) {
         guard !hasBegun else { return }
         hasBegun = true
         encoder?.begin(usage, into: &buffer)

@@ -95,8 +95,7 @@ final class RESTExchange: HTTPServerStreamReceiver {
     private func sendEvents(end: Bool = false, _ write: (inout ByteBuffer) -> Void) {
         guard let events = numbers?.number(write) else { return }
         if events.readableBytes > 0 { detachable?.append(events) }
-        guard isAttached else { return }
-        guard events.readableBytes > 0 || end else { return }
+        guard isAttached, events.readableBytes > 0 || end else { return }
         sendHeadIfNeeded()
         lastSent = connectionLoop.core.clock()
         stream.send(events, end: end)

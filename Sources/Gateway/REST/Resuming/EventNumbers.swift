@@ -1,20 +1,22 @@
+import InferenceAPI
 import NIOCore
 
 /// Numbers the events of one stream from 0, in their `id` field (HTML standard §9.2.6), so that a
 /// client can say in `Last-Event-ID` which one it had last: `STREAM.NUMBER`.
 struct EventNumbers {
     /// Up to and with the dot.
-    private let opening: [UInt8]
+    private let opening: ByteBuffer
     /// Of the next event.
     private(set) var next = 0
 
     init(stream: String) {
-        opening = Array("id: \(stream).".utf8)
+        opening = ByteBuffer(string: "id: \(stream).")
     }
 
     /// What `write` appends, each event with its number. Comments must not come through here.
     mutating func number(_ write: (inout ByteBuffer) -> Void) -> ByteBuffer {
-        var buffer = ByteBuffer()
+        // Room for an event of one token, so that it need not grow while it is written.
+        var buffer = ByteBufferAllocator().buffer(capacity: Self.usualBytes)
         let first = next
         open(&buffer)
         let start = buffer.writerIndex
@@ -23,12 +25,13 @@ struct EventNumbers {
             next = first
             return ByteBuffer()
         }
-        let events = buffer.getSlice(at: start, length: buffer.writerIndex - start) ?? ByteBuffer()
-        let rest = events.eventLength
-        guard rest < events.readableBytes else { return buffer }
-        buffer.moveWriterIndex(to: start + rest)
-        var others = events
-        others.moveReaderIndex(forwardBy: rest)
+        buffer.moveReaderIndex(to: start)
+        let length = buffer.eventLength
+        buffer.moveReaderIndex(to: 0)
+        guard start + length < buffer.writerIndex else { return buffer }
+        var others = buffer
+        others.moveReaderIndex(to: start + length)
+        buffer.moveWriterIndex(to: start + length)
         while let event = others.readEvent() {
             open(&buffer)
             buffer.writeImmutableBuffer(event)
@@ -36,9 +39,11 @@ struct EventNumbers {
         return buffer
     }
 
+    private static let usualBytes = 512
+
     private mutating func open(_ buffer: inout ByteBuffer) {
-        buffer.writeBytes(opening)
-        buffer.writeString(String(next))
+        buffer.writeImmutableBuffer(opening)
+        buffer.writeJSONInteger(next)
         buffer.writeInteger(UInt8(ascii: "\n"))
         next += 1
     }
