@@ -135,6 +135,7 @@ enum WorkerSettingsReader {
         var settings = WorkerConfiguration.SimulatedSettings()
         settings.contextTokens = values.integer(.context)
         settings.vocabularySize = values.requiredInteger(.vocabulary)
+        settings.sequenceTokensMax = values.requiredInteger(.sequenceTokens)
         settings.seed = UInt64(values.requiredInteger(.simulationSeed))
         settings.diesAtToken = values.integer(.dieAtToken)
         settings.hangsAtToken = values.integer(.hangAtToken)

@@ -42,6 +42,13 @@ def post(server, request, **fields):
                       timeout=60)
 
 
+def timing(answer):
+    """Milliseconds of preparation and in the queue."""
+    found = re.fullmatch(r"prepare;dur=(\d+\.\d{3}), queue;dur=(\d+\.\d{3})",
+                         answer.headers["server-timing"])
+    return float(found[1]), float(found[2])
+
+
 def test_a_finished_request(served):
     trace = "0af7651916cd43dd8448eb211c80319c"
     answer = post(served, body("Hi", max_tokens=5, n=2), **{
@@ -61,12 +68,26 @@ def test_a_finished_request(served):
     assert record["workers"] == [0, 0]
     assert 0 <= record["queue_ms"] < record["ttft_ms"] < record["e2e_ms"]
     assert record["tpot_ms"] > 0
+    prepared, queued = timing(answer)
+    assert queued == pytest.approx(record["queue_ms"], abs=0.002)
+    assert 0 < prepared < record["ttft_ms"]
     assert (record["retries"], record["resumed"]) == (0, 0)
     assert "Hi" not in json.dumps(record) and "a-key-of" not in json.dumps(record)
 
 
+def test_a_streams_head_says_how_long_it_waited(served):
+    with httpx.stream("POST", f"{served.url}/v1/chat/completions", timeout=60,
+                      json=body("Hi", max_tokens=5, stream=True),
+                      headers={"authorization": "Bearer a-key-of-somebody",
+                               "x-request-id": "waited-1"}) as answer:
+        _, queued = timing(answer)
+        answer.read()
+    assert queued == pytest.approx(line(served, "waited-1")["queue_ms"], abs=0.002)
+
+
 def test_a_refused_request(served):
-    post(served, body("Hi", temperature=9), **{"x-request-id": "refused-1"})
+    answer = post(served, body("Hi", temperature=9), **{"x-request-id": "refused-1"})
+    assert "server-timing" not in answer.headers
     record = line(served, "refused-1")
     assert (record["status"], record["error"]) == (400, "invalid_value")
     assert (record["model"], record["ttft_ms"], record["workers"]) == (None, None, [])

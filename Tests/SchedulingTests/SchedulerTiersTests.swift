@@ -273,6 +273,40 @@ import Testing
         #expect(harness.reasons.count == 7)
     }
 
+    @Test func countersOfYearsStillCompare() {
+        var tenants = TenantShares()
+        let places = [0.001, 0.001, 1].map { weight in
+            tenants.enter("\(weight) \(tenants.tenants.count)", .standard, weight: weight)
+        }
+        for place in places { tenants.activate(place) }
+        // Twelve days of engine time each time, a thousand times as much for its weight.
+        for _ in 0..<1_000 {
+            for place in places[..<2] { tenants.charge(place, TenantShares.chargeMax) }
+            tenants.charge(places[2], TenantShares.chargeMax)
+            tenants.charge(places[2], -1)
+        }
+        tenants.charge(places[1], 5)
+        let times = places.map { tenants.virtualTime($0) }
+        #expect(times[1] > times[0])
+        #expect(times[0] > times[2])
+        #expect(tenants.least(of: .standard) == times[2])
+    }
+
+    /// On a slow engine a prompt of a million tokens is predicted to take weeks.
+    @Test func aPromptOfAMillionTokensCanBeCharged() throws {
+        var configuration = SchedulerConfiguration()
+        configuration.slots = 2
+        var harness = try Harness(
+            configuration,
+            properties: EngineProperties(
+                contextTokens: 1_048_576, cacheCells: 2_097_152, maxSequences: 4,
+                batchTokens: 65_536, vocabularySize: 1_000))
+        let prompt = Array(repeating: TokenID(5), count: 1_000_000)
+        for _ in 0..<2 { try harness.submit(prompt, maxTokens: 2) }
+        harness.run()
+        #expect(harness.reasons.count == 2)
+    }
+
     @Test func manyTenantsAreForgottenAgain() {
         var tenants = TenantShares()
         for number in 0..<(2 * TenantShares.tenantsMax) {

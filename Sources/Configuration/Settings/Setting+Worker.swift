@@ -143,6 +143,9 @@ extension Setting {
     package static let vocabulary = Setting(
         "vocabulary", .integer(16...1_000_000), default: .integer(49_152),
         "Simulated token ids are below this.")
+    package static let sequenceTokens = Setting(
+        "sequence-tokens", .integer(2...16_777_216), default: .integer(8_192),
+        "Simulated: tokens of one request at most, as far as --context goes.")
     package static let simulationSeed = Setting(
         "simulation-seed", .integer(0...Int.max), default: .integer(0),
         "Chooses the simulated answers.")
@@ -160,7 +163,8 @@ extension Setting {
         "Simulated: hang before that token: the engine stops, the process goes on.")
 
     static let ofSimulation: [Setting] = [
-        stepTime, vocabulary, simulationSeed, outputTokens, dieAtToken, hangAtToken,
+        stepTime, vocabulary, sequenceTokens, simulationSeed, outputTokens, dieAtToken,
+        hangAtToken,
     ]
     static let ofWorker: [Setting] =
         [

@@ -62,6 +62,11 @@ final class Generation: ConnectionWork {
     private(set) var answerID: String?
     /// Where the caller stands with its limits, as the dispatcher said last.
     private(set) var standing = RateStanding.unlimited
+    /// From the end of its preparation to its first choice's slot; nil before that.
+    var queuedNanoseconds: Int64? { started.map { $0.nanoseconds(since: submitted) } }
+    /// From a whole body to its tokens; nil before that.
+    private(set) var preparedNanoseconds: Int64?
+    private var preparing: Instant?
     /// Until the first token.
     private(set) var progress = AnswerProgress.unknown
     /// Nil before the first choice, and where nothing is metered.
@@ -98,7 +103,9 @@ final class Generation: ConnectionWork {
         }
         let isFirst = phase == .waiting
         phase = .preparing
-        trace?.preparationBegan(at: core.clock())
+        let now = core.clock()
+        preparing = now
+        trace?.preparationBegan(at: now)
         connectionLoop.preparing += 1
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
         core.preparation.prepare(source, of: context.caller, on: eventLoop).whenComplete {
@@ -111,7 +118,9 @@ final class Generation: ConnectionWork {
     ) {
         connectionLoop.preparing -= 1
         guard phase == .preparing else { return }
-        trace?.preparationEnded(at: core.clock())
+        let now = core.clock()
+        preparedNanoseconds = preparing.map { now.nanoseconds(since: $0) }
+        trace?.preparationEnded(at: now)
         switch result {
         case .success(.success(let request)):
             if isFirst {

@@ -3,7 +3,7 @@ import InferenceTypes
 import NIOCore
 
 /// The answer to one request in the making, as its face writes it: a stream, a whole, or both where
-/// the stream is kept too. Owned by its exchange; an object, as each token would copy what it holds.
+/// the stream is kept too. Owned by its exchange. An object: each token would copy what it holds.
 final class PartialAnswer {
     let request: ChatRequest
     let format: any AnswerFormat

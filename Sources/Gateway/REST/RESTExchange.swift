@@ -38,6 +38,8 @@ final class RESTExchange: HTTPServerStreamReceiver {
     private var streamID = ""
     /// Where the caller stands with its limits; of the generation when that has ended.
     private var standing = RateStanding.unlimited
+    /// Server Timing's metrics, known so far: milliseconds.
+    private var timing = ""
     private var sentHead = false
     private var isOpen = true
     private var lastSent: Instant
@@ -107,9 +109,31 @@ final class RESTExchange: HTTPServerStreamReceiver {
     private func sendHeadIfNeeded() {
         guard !sentHead else { return }
         sentHead = true
-        if let generation { standing = generation.standing }
-        Answer.sendStreamHead(
-            requestID: requestID, face: face, fields: standing.fields, to: stream)
+        noteStanding()
+        Answer.sendStreamHead(requestID: requestID, face: face, fields: fields, to: stream)
+    }
+
+    private func noteStanding() {
+        guard let generation else { return }
+        standing = generation.standing
+        timing = [
+            ("prepare", generation.preparedNanoseconds), ("queue", generation.queuedNanoseconds),
+        ].compactMap { name, time in
+            time.map { "\(name);dur=\(Self.milliseconds($0))" }
+        }.joined(separator: ", ")
+    }
+
+    /// What an answer's head says beside what each has.
+    private var fields: HTTPFields {
+        var fields = standing.fields
+        if !timing.isEmpty { fields.append("server-timing", timing) }
+        return fields
+    }
+
+    /// With three decimals.
+    private static func milliseconds(_ nanoseconds: Int64) -> String {
+        let (whole, rest) = (nanoseconds / 1_000).quotientAndRemainder(dividingBy: 1_000)
+        return "\(whole).\(String(rest + 1_000).dropFirst())"
     }
 
     /// Before the first event: from here on the client has a number to come back with. False when
@@ -155,8 +179,8 @@ final class RESTExchange: HTTPServerStreamReceiver {
 
     private func send(whole body: ByteBuffer) {
         Answer.send(
-            body, type: Answer.json, requestID: requestID, face: face, fields: standing.fields,
-            for: head, to: stream)
+            body, type: Answer.json, requestID: requestID, face: face, fields: fields, for: head,
+            to: stream)
     }
 
     private func fail(_ error: APIError) {
@@ -257,7 +281,7 @@ extension RESTExchange: GenerationReceiver {
     }
 
     func ended(_ end: GenerationEnd) {
-        if let generation { standing = generation.standing }
+        noteStanding()
         generation = nil
         switch end {
         case .finished(let usage): keepAndFinish(usage)

@@ -19,7 +19,7 @@ extension Scheduler {
         let past = max(self[index].computed, self[index].leader?.length ?? 0)
         let nanoseconds = estimator.profile.chunkNanoseconds(
             count: self[index].tokens.count - past, past: past)
-        self[index].advanceNanoseconds = Int64(min(nanoseconds, 1e15))
+        self[index].advanceNanoseconds = Int64(min(nanoseconds, Double(TenantShares.chargeMax)))
         tenants.charge(self[index].tenant, self[index].advanceNanoseconds)
     }
 

@@ -27,6 +27,10 @@ struct TenantShares: Sendable {
     /// Tenants that are remembered; beyond it those without requests are forgotten.
     static let tenantsMax = 4_096
     static let weights = 0.001...1_000.0
+    /// A quarter of what fits: one charge more still does.
+    static let virtualTimeMax = Int64.max / 4
+    /// Of one charge, nanoseconds: twelve days, at the least weight less than `virtualTimeMax`.
+    static let chargeMax: Int64 = 1_000_000_000_000_000
 
     /// Slab; `unused` has the places where nobody is.
     private(set) var tenants: [Tenant] = []
@@ -80,9 +84,23 @@ struct TenantShares: Sendable {
         if active[tier].isEmpty { lastLeft[tier] = tenants[index].virtualTime }
     }
 
-    /// Engine time used, or given back when less than 0.
+    /// Engine time used, or given back when less than 0; at most `chargeMax`.
     mutating func charge(_ index: Int, _ nanoseconds: Int64) {
-        tenants[index].virtualTime += nanoseconds * 1_000_000 / tenants[index].weight
+        let product = nanoseconds.multipliedFullWidth(by: 1_000_000)
+        let weight = tenants[index].weight
+        tenants[index].virtualTime += weight.dividingFullWidth(product).quotient
+        if tenants[index].virtualTime > Self.virtualTimeMax { rebase(tenants[index].tier) }
+    }
+
+    /// Counters are compared, and what all have had can be left out: years of engine time at the
+    /// least weight would not fit.
+    private mutating func rebase(_ tier: ServiceTier) {
+        let floor = least(of: tier) ?? lastLeft[Int(tier.rawValue)]
+        for index in tenants.indices where tenants[index].tier == tier {
+            tenants[index].virtualTime = min(
+                max(0, tenants[index].virtualTime - floor), Self.virtualTimeMax)
+        }
+        lastLeft[Int(tier.rawValue)] = max(0, lastLeft[Int(tier.rawValue)] - floor)
     }
 
     func virtualTime(_ index: Int) -> Int64 { tenants[index].virtualTime }
