@@ -3,7 +3,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run build test interop bench compare soak replay prove-failover prove-routing prove-jobs \
+.PHONY: help run build test interop bench compare soak replay capacity \
+	prompt-sizes prove-failover prove-routing prove-jobs \
 	prove-metering prove-shares prove-tiers prove-slow-readers format fuzz sanitize clean \
 	bootstrap check-report
 
@@ -68,6 +69,16 @@ replay:  ## a recorded trace against us and llama-server (ARGUMENTS="--trace FIL
 	@deploy/bootstrap.sh --with-peers
 	@$(ENVIRONMENT) && $(SWIFT_BUILD) -c release $(PROGRAMS) && $(BUILD_LOAD) && \
 		loadtest/replay.py $(ARGUMENTS)
+
+capacity:  ## 10,000 streams and 50,000 events/s through one gateway, then its highest rate
+	@deploy/bootstrap.sh
+	@$(ENVIRONMENT) && $(SWIFT_BUILD) -c release $(PROGRAMS) && $(BUILD_LOAD) && \
+		loadtest/capacity.py $(ARGUMENTS)
+
+prompt-sizes:  ## what prompts of 200 B to 1 MB cost, and whether they delay other streams
+	@deploy/bootstrap.sh
+	@$(ENVIRONMENT) && $(SWIFT_BUILD) -c release $(PROGRAMS) && $(BUILD_LOAD) && \
+		loadtest/prompt_sizes.py $(ARGUMENTS)
 
 prove-failover:  ## kill workers under constant load for minutes; every transcript is compared
 	@deploy/bootstrap.sh --with-tests
