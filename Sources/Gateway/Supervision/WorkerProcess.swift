@@ -31,7 +31,6 @@ final class WorkerProcess: Sendable {
     private struct ProcessBox: ~Copyable {
         let process: Process
         let lifeline: Pipe
-        let output: Pipe
     }
 
     init(executable: String, arguments: [String]) throws(LaunchFailed) {
@@ -49,22 +48,6 @@ final class WorkerProcess: Sendable {
         process.standardOutput = output
         let (progress, continuation) = AsyncStream<Progress>.makeStream()
 
-        let line = Mutex<(bytes: [UInt8], isDone: Bool)>(([], false))
-        output.fileHandleForReading.readabilityHandler = { handle in
-            let data = handle.availableData
-            if data.isEmpty {
-                handle.readabilityHandler = nil
-                return
-            }
-            let ready: String? = line.withLock { line in
-                guard !line.isDone else { return nil }
-                line.bytes += data.prefix(Self.readyLineLimitBytes - line.bytes.count)
-                guard let end = line.bytes.firstIndex(of: UInt8(ascii: "\n")) else { return nil }
-                line.isDone = true
-                return String(decoding: line.bytes[..<end], as: UTF8.self)
-            }
-            if let ready { continuation.yield(.ready(line: ready)) }
-        }
         process.terminationHandler = { process in
             continuation.yield(
                 .exited(
@@ -77,19 +60,36 @@ final class WorkerProcess: Sendable {
         } catch {
             throw LaunchFailed(path: executable, reason: "\(error)")
         }
+        Self.read(output.fileHandleForReading, continuation)
         self.processIdentifier = process.processIdentifier
         self.progress = progress
-        self.process = Mutex(
-            ProcessBox(process: process, lifeline: lifeline, output: output))
+        self.process = Mutex(ProcessBox(process: process, lifeline: lifeline))
     }
 
     /// Foundation keeps pipes whose process has ended open.
     deinit {
-        process.withLock { box in
-            box.output.fileHandleForReading.readabilityHandler = nil
-            try? box.output.fileHandleForReading.close()
-            try? box.lifeline.fileHandleForWriting.close()
+        process.withLock { try? $0.lifeline.fileHandleForWriting.close() }
+    }
+
+    /// Reads stdout to its end, on a thread of its own, and closes it. No `readabilityHandler`: its
+    /// dispatch source may still be in use when the descriptor is closed, which ended the gateway.
+    private static func read(
+        _ output: FileHandle, _ continuation: AsyncStream<Progress>.Continuation
+    ) {
+        let thread = Thread {
+            var line: [UInt8] = []
+            var isDone = false
+            while case let data = output.availableData, !data.isEmpty {
+                guard !isDone else { continue }
+                line += data.prefix(readyLineLimitBytes - line.count)
+                guard let end = line.firstIndex(of: UInt8(ascii: "\n")) else { continue }
+                isDone = true
+                continuation.yield(.ready(line: String(decoding: line[..<end], as: UTF8.self)))
+            }
+            try? output.close()
         }
+        thread.stackSize = 256 << 10
+        thread.start()
     }
 
     /// Asks the worker to drain (SIGTERM).
