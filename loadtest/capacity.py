@@ -27,15 +27,17 @@ sys.path.insert(0, str(ROOT / "loadtest"))
 from peers.processes import (  # noqa: E402
     CORES, Failed, One, Process, exit_on_signals, fetch, free_port)
 from peers.tables import number, table  # noqa: E402
+from soaking import samples  # noqa: E402
 
 MODEL = "capacity"
 # Sequences that an engine has at most; a worker stands for one.
 SLOTS = 250
-# Streams on one connection; Go's and Envoy's servers allow as many or fewer.
+# Streams on one connection: what servers should allow at least (RFC 9113, section 6.5.2).
 STREAMS_PER_CONNECTION = 100
 STEPS = {"10000 at 200 ms": (10_000, 200), "1000 at 20 ms": (1_000, 20)}
 SHORTER = (16, 13, 10, 8, 6, 5, 4)
-# Behind it are who comes less often than offered, and whose gaps are longer by half.
+# Events are late when they come less often than this part of what is offered, or when the 99th
+# percentile of gaps is longer than the step by half.
 LEAST_RATE, LONGEST_GAP = 0.97, 1.5
 STALL_MS = 250
 HEAD = ["streams, step", "whole", "events/s", "offered", "gateway cores", "workers", "generator",
@@ -99,14 +101,14 @@ def load(programs, server, streams, step, seconds):
             *(word for one in watched for word in ("--pid", f"{one.name}={one.pid}")))]
     stalls = MachineStalls()
     stalls.start()
-    resident, is_over = [0], threading.Event()
+    idle, is_over = samples.of_process(gateway)["resident KiB"], threading.Event()
+    most = [idle]
 
     def watch():
         while not is_over.wait(1):
-            pages = int(Path(f"/proc/{gateway}/statm").read_text().split()[1])
-            resident[0] = max(resident[0], pages * os.sysconf("SC_PAGE_SIZE"))
+            if now := samples.of_process(gateway):
+                most[0] = max(most[0], now["resident KiB"])
 
-    idle = int(Path(f"/proc/{gateway}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
     done = subprocess.run(command, capture_output=True, text=True, timeout=600)
@@ -117,7 +119,7 @@ def load(programs, server, streams, step, seconds):
     report = json.loads(done.stdout)
     report.pop("blocks", None)
     return {"streams": streams, "step": step, "tokens": tokens, "report": report,
-            "machine stall": stalls.longest, "resident": resident[0], "idle": idle}
+            "machine stall": stalls.longest, "resident KiB": most[0], "idle KiB": idle}
 
 
 def rate(entry):
@@ -137,8 +139,8 @@ def row(entry):
         number(streams * 1_000 / step, 0), number(gateway / report["seconds"], 2),
         number(workers / report["seconds"], 2),
         number(report["generatorCPUSeconds"] / report["seconds"], 2),
-        number(1e6 * gateway / report["outputDeltas"], 2), number(entry["resident"] / 2**20, 0),
-        number((entry["resident"] - entry["idle"]) / 1_024 / streams, 1), number(gaps["p50"]),
+        number(1e6 * gateway / report["outputDeltas"], 2), number(entry["resident KiB"] / 1_024, 0),
+        number((entry["resident KiB"] - entry["idle KiB"]) / streams, 1), number(gaps["p50"]),
         number(gaps["p99"]), number(gaps["p999"]), number(gaps["max"] - step),
         number(entry["machine stall"]), number(report["timeToFirstToken"]["p99"], 0)]
 
@@ -149,16 +151,18 @@ def is_late(entry):
     return rate(entry) < LEAST_RATE * offered or gaps["p99"] > LONGEST_GAP * entry["step"]
 
 
-def problems(entry):
+def losses(entry):
     report, found = entry["report"], []
     if report["succeeded"] != entry["streams"] or report["failed"]:
         found.append(f"{report['succeeded']} of {entry['streams']} whole: {report['errors']}")
     if report["outputTokens"] != entry["streams"] * entry["tokens"]:
         found.append(f"{report['outputTokens']} tokens")
-    stall = report["interTokenLatency"]["max"] - entry["step"]
-    if stall > STALL_MS + entry["machine stall"]:
-        found.append(f"a stall of {stall:.0f} ms")
     return found
+
+
+def stalls_of(entry):
+    stall = entry["report"]["interTokenLatency"]["max"] - entry["step"]
+    return [f"a stall of {stall:.0f} ms"] if stall > STALL_MS + entry["machine stall"] else []
 
 
 def main():
@@ -175,13 +179,15 @@ def main():
 
     def run(streams, step):
         print(f"capacity: {streams} streams, a step each {step} ms", file=sys.stderr)
-        entries.append(measure(arguments.programs, model, streams, step, arguments.seconds))
-        return entries[-1]
+        entry = measure(arguments.programs, model, streams, step, arguments.seconds)
+        entries.append(entry)
+        found.extend(f"{streams} at {step} ms: {each}" for each in losses(entry))
+        return entry
 
     entries, found = [], []
     for name, shape in STEPS.items():
         if name in names:
-            found += [f"{name}: {each}" for each in problems(run(*shape))]
+            found += [f"{name}: {each}" for each in stalls_of(run(*shape))]
     if "highest" in names:
         for step in SHORTER:
             if is_late(run(1_000, step)):

@@ -37,7 +37,7 @@ WORDS = ("the harbour lights went out and then seven ships came in with copper t
          "silver lamps maps rope tar salt oranges").split()
 SLOTS, CONTEXT, SEQUENCE = 72, 4_000_000, 1_048_576
 STREAMS, STEP_MS = 64, 20
-# About a token each; a made-up prompt's words have five bytes with the space.
+# About a token each, and almost six bytes with the space: somewhat more than 1 MB.
 LONG_WORDS, PROBES = 200_000, 5
 RATIO_MAX = 1.2
 

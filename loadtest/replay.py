@@ -18,7 +18,6 @@ import argparse
 import datetime
 import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -28,7 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "loadtest"))
 
 from peers import engines, load  # noqa: E402
-from peers.processes import Failed, One  # noqa: E402
+from peers.processes import Failed, One, exit_on_signals  # noqa: E402
 from peers.tables import number, table  # noqa: E402
 
 SLOTS = 16
@@ -174,8 +173,7 @@ def main():
     parser.add_argument("--output", type=Path, default=ROOT / "loadtest/results" / (
         datetime.date.today().isoformat() + "-replay"))
     arguments = parser.parse_args()
-    # Whoever ends this ends the servers too.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    exit_on_signals()
     if unknown := set(arguments.peers) - set(NAMES):
         parser.error(f"--peers: {', '.join(unknown)} is none of {', '.join(NAMES)}")
     engines.THREADS = arguments.threads

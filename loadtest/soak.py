@@ -28,7 +28,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "loadtest"))
 
-from peers.processes import Failed  # noqa: E402
+from peers.processes import Failed, exit_on_signals  # noqa: E402
 from peers.tables import number, table  # noqa: E402
 from soaking import bounds, samples  # noqa: E402
 from soaking.server import Disturbance, Server  # noqa: E402
@@ -176,8 +176,7 @@ def main():
     parser.add_argument("--output", type=Path, default=ROOT / "loadtest/results" / (
         datetime.date.today().isoformat() + "-soak"))
     arguments = parser.parse_args()
-    # Whoever ends this ends the server too.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    exit_on_signals()
     arguments.programs = arguments.programs.resolve()
     arguments.output.mkdir(parents=True, exist_ok=True)
     directory = tempfile.mkdtemp(prefix="soak-")

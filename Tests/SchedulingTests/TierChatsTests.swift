@@ -21,7 +21,7 @@ import Testing
         var asksAt = (0..<4).map { TierFloodTests.seconds + 70_000_000 * $0 }
         var running = Array(repeating: -1, count: 4)
         var flood = Array(repeating: -1, count: isFlooded ? 40 : 0)
-        try world.run(until: 120 * TierFloodTests.seconds) { world in
+        try world.run(until: 300 * TierFloodTests.seconds) { world in
             for client in flood.indices
             where flood[client] < 0 || world.seen[flood[client]].isDone {
                 flood[client] = world.seen.count

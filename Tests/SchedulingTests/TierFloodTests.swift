@@ -11,12 +11,15 @@ import Testing
 
     enum Flood { case none, tiers, noTiers }
 
-    static func world(_ flood: Flood) throws -> LoadWorld {
+    /// What the scheduler assumes of steps at first: those of another machine, and those of its own.
+    static let priors = [AffineStepProfile.llamaCPU, GPUStepModel.llama70BOnH100.affineProfile]
+
+    static func world(_ flood: Flood, _ prior: AffineStepProfile) throws -> LoadWorld {
         var configuration = SchedulerConfiguration()
         configuration.slots = 64
         configuration.waitingRequestsMax = 256
         configuration.tiers.isOn = flood != .noTiers
-        configuration.stepProfile = GPUStepModel.llama70BOnH100.affineProfile
+        configuration.stepProfile = prior
         let properties = EngineProperties(
             contextTokens: 32_768, cacheCells: 400_000, maxSequences: 128, batchTokens: 2_048,
             vocabularySize: 1000)
@@ -43,9 +46,10 @@ import Testing
         return world
     }
 
-    @Test func aBatchFloodHardlySlowsAPriorityTenant() throws {
+    @Test(arguments: priors)
+    func aBatchFloodHardlySlowsAPriorityTenant(_ prior: AffineStepProfile) throws {
         func isPriority(_ arrival: LoadWorld.Arrival) -> Bool { arrival.tier == .priority }
-        let worlds = try [Flood.none, .tiers, .noTiers].map { ($0, try Self.world($0)) }
+        let worlds = try [Flood.none, .tiers, .noTiers].map { ($0, try Self.world($0, prior)) }
         for (flood, world) in worlds {
             let (first, gaps) = (world.firstTokens(isPriority), world.gaps(isPriority))
             print(

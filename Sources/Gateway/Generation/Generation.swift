@@ -66,7 +66,7 @@ final class Generation: ConnectionWork {
     var queuedNanoseconds: Int64? { started.map { $0.nanoseconds(since: submitted) } }
     /// From a whole body to its tokens; nil before that.
     private(set) var preparedNanoseconds: Int64?
-    private var preparing: Instant?
+    private var preparationBegan: Instant?
     /// Until the first token.
     private(set) var progress = AnswerProgress.unknown
     /// Nil before the first choice, and where nothing is metered.
@@ -104,7 +104,7 @@ final class Generation: ConnectionWork {
         let isFirst = phase == .waiting
         phase = .preparing
         let now = core.clock()
-        preparing = now
+        preparationBegan = now
         trace?.preparationBegan(at: now)
         connectionLoop.preparing += 1
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
@@ -119,7 +119,7 @@ final class Generation: ConnectionWork {
         connectionLoop.preparing -= 1
         guard phase == .preparing else { return }
         let now = core.clock()
-        preparedNanoseconds = preparing.map { now.nanoseconds(since: $0) }
+        preparedNanoseconds = preparationBegan.map { now.nanoseconds(since: $0) }
         trace?.preparationEnded(at: now)
         switch result {
         case .success(.success(let request)):

@@ -38,8 +38,8 @@ final class RESTExchange: HTTPServerStreamReceiver {
     private var streamID = ""
     /// Where the caller stands with its limits; of the generation when that has ended.
     private var standing = RateStanding.unlimited
-    /// Server Timing's metrics, known so far: milliseconds.
-    private var timing = ""
+    /// How long preparation and the wait for a slot took, as far as is known; nanoseconds.
+    private var timing: (prepared: Int64?, queued: Int64?)
     private var sentHead = false
     private var isOpen = true
     private var lastSent: Instant
@@ -116,17 +116,16 @@ final class RESTExchange: HTTPServerStreamReceiver {
     private func noteStanding() {
         guard let generation else { return }
         standing = generation.standing
-        timing = [
-            ("prepare", generation.preparedNanoseconds), ("queue", generation.queuedNanoseconds),
-        ].compactMap { name, time in
-            time.map { "\(name);dur=\(Self.milliseconds($0))" }
-        }.joined(separator: ", ")
+        timing = (generation.preparedNanoseconds, generation.queuedNanoseconds)
     }
 
-    /// What an answer's head says beside what each has.
+    /// What an answer's head says beside what each has. Durations as W3C's Server Timing has them.
     private var fields: HTTPFields {
         var fields = standing.fields
-        if !timing.isEmpty { fields.append("server-timing", timing) }
+        let metrics = [("prepare", timing.prepared), ("queue", timing.queued)].compactMap {
+            name, time in time.map { "\(name);dur=\(Self.milliseconds($0))" }
+        }
+        if !metrics.isEmpty { fields.append("server-timing", metrics.joined(separator: ", ")) }
         return fields
     }
 

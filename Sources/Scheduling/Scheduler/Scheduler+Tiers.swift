@@ -75,6 +75,7 @@ extension Scheduler {
                 decodeLimit.nanoseconds = step.nanoseconds + room / 2
             }
             let didDecode = choose(decoding, decodeLimit, profile, &step)
+            if !limit.isBest, isForLearning(step) { continue }
             choose(prefilling, limit, didDecode: didDecode, profile, &step)
         }
         addDecodes(to: &plan)
@@ -85,6 +86,14 @@ extension Scheduler {
         plan.budgetTokens = step.decodes + budget
         plan.predictedNanoseconds = Int64(min(profile.nanoseconds(plan.shape), 1e18))
     }
+
+    /// Prompts of worse tiers leave out a step now and then: only steps without any teach what
+    /// decodes cost, which all limits here rest on.
+    private func isForLearning(_ step: TieredStep) -> Bool {
+        step.chunks.isEmpty && step.decodes > 0 && estimator.mixedSteps >= Self.mixedStepsMax
+    }
+
+    private static var mixedStepsMax: Int { 32 }
 
     /// Time for prefill beside the decodes of the best tier and of those that have a promise.
     private func promisedNanoseconds(

@@ -13,6 +13,8 @@
 struct StepTimeEstimator: Sendable {
     /// Steps observed.
     private(set) var observations = 0
+    /// Steps with prefill since the last one without: nothing was learnt of decodes meanwhile.
+    private(set) var mixedSteps = 0
     private let scale: AffineStepProfile
     private var factors = Terms(1, 1, 1, 1, 1, 0, 0, 0)
     /// Rows of the factors' covariance, in units of one observation's variance.
@@ -57,6 +59,7 @@ struct StepTimeEstimator: Sendable {
     mutating func observe(_ shape: StepShape, nanoseconds: Int64) {
         guard nanoseconds > 0, shape.tokens > 0 else { return }
         observations += 1
+        mixedSteps = shape.prefillTokens > 0 ? mixedSteps + 1 : 0
         let all =
             Terms(
                 scale.base, scale.perDecode * Double(shape.decodes),
