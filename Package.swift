@@ -144,7 +144,7 @@ let package = Package(
             [
                 "Admission", "Routing", "InferenceAPI", "HTTPTransport", "EngineProtocol", "GRPC",
                 "Tokenization", "Metrics", "InferenceTypes", "Storage", "Licensing", "XAIProto",
-                protobuf, log,
+                "CSpawn", protobuf, log,
             ] + nio),
         library(
             "Worker",
@@ -211,6 +211,7 @@ let package = Package(
         // C.
         .systemLibrary(
             name: "CNGHTTP2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
+        .systemLibrary(name: "CSpawn"),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CLlama", pkgConfig: "llama"),
         .systemLibrary(name: "CLlamaCommon", pkgConfig: "llama-common"),

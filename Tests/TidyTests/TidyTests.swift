@@ -42,6 +42,7 @@ import Testing
         let doors: [String: [String]] = [
             "CNGHTTP2": ["Sources/HTTPTransport/HTTP2/"],
             "CZlib": ["Sources/Compression/"],
+            "CSpawn": ["Sources/Gateway/Supervision/Spawning/"],
             "GRDB": ["Sources/Storage/"],
             "CLlama": ["Sources/LlamaEngine/", "Sources/Tokenization/"],
             "CLlamaChat": ["Sources/LlamaEngine/", "Sources/Tokenization/"],
@@ -62,6 +63,7 @@ import Testing
         let folders = [
             "Sources/HTTPTransport/HTTP2/", "Sources/Compression/", "Sources/LlamaEngine/",
             "Sources/Tokenization/", "Sources/HTTPTransport/Names/",
+            "Sources/Gateway/Supervision/Spawning/",
         ]
         for file in SourceTree.sources where !folders.contains(where: file.path.hasPrefix) {
             for (number, line) in file.code {

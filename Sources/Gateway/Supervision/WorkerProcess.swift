@@ -1,5 +1,4 @@
 import Foundation
-import Synchronization
 
 /// One life of one worker process.
 ///
@@ -21,87 +20,69 @@ final class WorkerProcess: Sendable {
     /// Longest ready line, in bytes; more is not a worker of ours.
     private static let readyLineLimitBytes = 65_536
 
-    let processIdentifier: Int32
     /// `.ready` at most once, then `.exited` exactly once, then the end.
     let progress: AsyncStream<Progress>
-    // Foundation's Process is not Sendable; after launch only `terminate` (a kill by id) is used,
-    // under the lock.
-    private let process: Mutex<ProcessBox>
-
-    private struct ProcessBox: ~Copyable {
-        let process: Process
-        let lifeline: Pipe
-    }
+    private let child: ChildProcess
 
     init(executable: String, arguments: [String]) throws(LaunchFailed) {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: executable)
-        process.arguments = arguments
-        // What the gateway was told by variables is not meant for its workers, whose flags have
-        // twins of the same names.
-        process.environment = ProcessInfo.processInfo.environment.filter {
-            !$0.key.hasPrefix("SWITCHYARD_")
-        }
-        let lifeline = Pipe()
-        let output = Pipe()
-        process.standardInput = lifeline
-        process.standardOutput = output
-        let (progress, continuation) = AsyncStream<Progress>.makeStream()
-
-        process.terminationHandler = { process in
-            continuation.yield(
-                .exited(
-                    status: process.terminationStatus,
-                    bySignal: process.terminationReason == .uncaughtSignal))
-            continuation.finish()
-        }
         do {
-            try process.run()
+            child = try ChildProcess(
+                executable: executable, arguments: arguments,
+                // What the gateway was told by variables is not meant for its workers, whose flags
+                // have twins of the same names.
+                environment: ProcessInfo.processInfo.environment.filter {
+                    !$0.key.hasPrefix("SWITCHYARD_")
+                })
         } catch {
             throw LaunchFailed(path: executable, reason: "\(error)")
         }
-        Self.read(output.fileHandleForReading, continuation)
-        self.processIdentifier = process.processIdentifier
+        let (progress, continuation) = AsyncStream<Progress>.makeStream()
         self.progress = progress
-        self.process = Mutex(ProcessBox(process: process, lifeline: lifeline))
+        Self.follow(child, continuation)
     }
 
-    /// Foundation keeps pipes whose process has ended open.
-    deinit {
-        process.withLock { try? $0.lifeline.fileHandleForWriting.close() }
-    }
+    var processIdentifier: Int32 { child.processIdentifier }
 
-    /// Reads stdout to its end, on a thread of its own, and closes it. No `readabilityHandler`: its
-    /// dispatch source may still be in use when the descriptor is closed, which ended the gateway.
-    private static func read(
-        _ output: FileHandle, _ continuation: AsyncStream<Progress>.Continuation
+    /// On two threads, which end with the worker: one reads its stdout to the end, one waits for it,
+    /// as a child of the worker's may keep the former open.
+    private static func follow(
+        _ child: ChildProcess, _ continuation: AsyncStream<Progress>.Continuation
     ) {
-        let thread = Thread {
+        start {
             var line: [UInt8] = []
             var isDone = false
-            while case let data = output.availableData, !data.isEmpty {
+            while case let bytes = child.read(), !bytes.isEmpty {
                 guard !isDone else { continue }
-                line += data.prefix(readyLineLimitBytes - line.count)
+                line += bytes.prefix(readyLineLimitBytes - line.count)
                 guard let end = line.firstIndex(of: UInt8(ascii: "\n")) else { continue }
                 isDone = true
                 continuation.yield(.ready(line: String(decoding: line[..<end], as: UTF8.self)))
             }
-            try? output.close()
         }
+        start {
+            switch child.wait() {
+            case .status(let status):
+                continuation.yield(.exited(status: status, bySignal: false))
+            case .signal(let signal):
+                continuation.yield(.exited(status: signal, bySignal: true))
+            }
+            continuation.finish()
+        }
+    }
+
+    private static func start(_ body: @escaping @Sendable () -> Void) {
+        let thread = Thread(block: body)
         thread.stackSize = 256 << 10
         thread.start()
     }
 
     /// Asks the worker to drain (SIGTERM).
     func terminate() {
-        process.withLock { $0.process.terminate() }
+        child.send(SIGTERM)
     }
 
     /// Ends the worker at once (SIGKILL).
     func kill() {
-        process.withLock { box in
-            guard box.process.isRunning else { return }
-            _ = Foundation.kill(processIdentifier, SIGKILL)
-        }
+        child.send(SIGKILL)
     }
 }
