@@ -149,6 +149,8 @@ package struct WorkerConfiguration: Hashable, Sendable {
         /// Tokens of one sequence at most; nil: 8,192 or the whole cache.
         package var sequenceTokensMax: Int?
         package var vocabularySize = 49_152
+        /// Ids of the tokens that answers are made of; nil: all but the last, which ends answers.
+        package var outputIDs: ClosedRange<Int>?
         /// Which tokens a prompt is answered with is a function of this and the prompt.
         package var seed: UInt64 = 0
         package var outputLength = OutputLength.untilMaxTokens
@@ -204,6 +206,11 @@ package struct WorkerConfiguration: Hashable, Sendable {
             }
         case .simulated(let simulated):
             try Self.check("--vocabulary", simulated.vocabularySize, 16...1_000_000)
+            if let ids = simulated.outputIDs {
+                let allowed = 0...(simulated.vocabularySize - 2)
+                try Self.check("--output-ids", ids.lowerBound, allowed)
+                try Self.check("--output-ids", ids.upperBound, allowed)
+            }
             if let context = simulated.contextTokens {
                 try Self.check("--context", context, 64...(1 << 26))
             }

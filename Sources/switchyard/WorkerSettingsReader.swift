@@ -129,6 +129,15 @@ enum WorkerSettingsReader {
         return .llama(settings)
     }
 
+    /// 'FIRST-LAST'.
+    private static func range(_ text: String, _ setting: Setting) throws -> ClosedRange<Int> {
+        let ends = text.split(separator: "-", omittingEmptySubsequences: false).map { Int($0) }
+        guard ends.count == 2, let first = ends[0], let last = ends[1], first <= last else {
+            throw ValidationError("--\(setting.name) \(text): expected FIRST-LAST")
+        }
+        return first...last
+    }
+
     private static func simulated(
         _ values: SettingValues
     ) throws -> WorkerConfiguration.SimulatedSettings {
@@ -140,6 +149,7 @@ enum WorkerSettingsReader {
         settings.diesAtToken = values.integer(.dieAtToken)
         settings.hangsAtToken = values.integer(.hangAtToken)
         if let tokens = values.integer(.outputTokens) { settings.outputLength = .fixed(tokens) }
+        if let text = values.text(.outputIDs) { settings.outputIDs = try range(text, .outputIDs) }
         let stepTime = values.requiredText(.stepTime)
         switch stepTime {
         case "at-will": settings.stepTime = .atWill

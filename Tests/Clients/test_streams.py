@@ -3,10 +3,13 @@
 import asyncio
 import json
 import re
+import subprocess
 import time
 
 import httpx
-from conftest import body
+import pytest
+from conftest import BINARY, body
+from test_failover import SIMULATED
 
 QUESTIONS = [f"Write a long story about the number {n}." for n in range(16)]
 
@@ -153,3 +156,28 @@ def test_comments_tell_the_place_in_the_queue(launch):
     # Estimates rest on what was measured.
     told = re.findall(r"^: queued pos=\d+ eta_ms=(\d+)$", "".join(asyncio.run(main(16))), re.M)
     assert told and all(0 < int(eta) < 60_000 for eta in told), told
+
+
+def test_simulated_answers_can_have_text_with_each_token(launch):
+    """Without `--output-ids` about one in 150 tokens is part of a character, and waits for it."""
+    server = launch(*SIMULATED, "--workers", "1", "--worker-argument=--step-time=at-will",
+                    "--worker-argument=--output-ids=460-3350").wait_ready()
+    for question in QUESTIONS:
+        request = body(question, max_tokens=200, ignore_eos=True, logprobs=True)
+        answer = httpx.post(f"{server.url}/v1/chat/completions", json=request, timeout=60)
+        tokens = answer.json()["choices"][0]["logprobs"]["content"]
+        assert len(tokens) == 200
+        # What cannot be decoded by itself has U+FFFD.
+        assert all(each["token"] and "\ufffd" not in each["token"] for each in tokens)
+
+
+@pytest.mark.parametrize("ids, words", [
+    ("5", "--output-ids 5: expected FIRST-LAST"),
+    ("9-5", "--output-ids 9-5: expected FIRST-LAST"),
+    ("5-49151", "--output-ids is 49151; allowed: 0 to 49150"),
+])
+def test_ids_that_no_answer_can_have_are_refused(ids, words):
+    done = subprocess.run(
+        [BINARY, "worker", "--engine", "simulated", "--listen", "127.0.0.1:0", "--output-ids", ids],
+        capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+    assert done.returncode != 0 and words in done.stderr, done.stderr

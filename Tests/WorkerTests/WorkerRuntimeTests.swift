@@ -338,6 +338,28 @@ import Testing
         try allowed.validate()
     }
 
+    @Test func simulatedAnswersAreMadeOfTheTokensThatAreGiven() throws {
+        var settings = WorkerConfiguration.SimulatedSettings()
+        settings.outputIDs = 460...463
+        let generation = settings.generation
+        let tokens = (0..<200).map {
+            generation.sample(stream: 7, position: $0, parameters: .init()).token
+        }
+        #expect(Set(tokens) == [460, 461, 462, 463])
+        var configuration = WorkerConfiguration(
+            engine: .simulated(settings), listen: .unix(path: "/w.sock"))
+        try configuration.validate()
+        // The last token ends answers.
+        settings.outputIDs = 460...49_151
+        configuration.engine = .simulated(settings)
+        #expect(
+            throws: WorkerError.setting(
+                name: "--output-ids", value: "49151", allowed: "0 to 49150")
+        ) {
+            try configuration.validate()
+        }
+    }
+
     @Test func listensOnTCPWithAPortOfTheSystemsChoice() async throws {
         let worker = try await SimulatedWorker.start {
             $0.listen = .tcp(host: "127.0.0.1", port: 0)

@@ -152,6 +152,12 @@ extension Setting {
     package static let outputTokens = Setting(
         "output-tokens", .integer(1...1_000_000_000), unset: "until max_tokens or a full context",
         "Tokens of every simulated answer.")
+    package static let outputIDs = Setting(
+        "output-ids", .text, unset: "all but the last of the vocabulary",
+        """
+        Simulated: ids of the tokens that answers are made of, 'FIRST-LAST'. Where text is to come \
+        with each token, those that are parts of characters must be left out.
+        """)
     package static let dieAtToken = Setting(
         "die-at-token", .integer(0...Int.max),
         """
@@ -163,8 +169,8 @@ extension Setting {
         "Simulated: hang before that token: the engine stops, the process goes on.")
 
     static let ofSimulation: [Setting] = [
-        stepTime, vocabulary, sequenceTokens, simulationSeed, outputTokens, dieAtToken,
-        hangAtToken,
+        stepTime, vocabulary, sequenceTokens, simulationSeed, outputTokens, outputIDs,
+        dieAtToken, hangAtToken,
     ]
     static let ofWorker: [Setting] =
         [

@@ -42,8 +42,9 @@ extension EngineThread.Setup where E == PacedEngine {
 extension WorkerConfiguration.SimulatedSettings {
     /// What the engine answers: for tests that foretell a worker's tokens.
     package var generation: SimulatedGeneration {
-        SimulatedGeneration(
-            seed: seed, tokens: 0..<TokenID(vocabularySize - 1),
+        let ids = outputIDs ?? 0...(vocabularySize - 2)
+        return SimulatedGeneration(
+            seed: seed, tokens: TokenID(ids.lowerBound)..<TokenID(ids.upperBound + 1),
             endOfGenerationToken: TokenID(vocabularySize - 1), outputLength: outputLength.model)
     }
 }
