@@ -43,8 +43,8 @@ final class WorkerProcess: Sendable {
 
     var processIdentifier: Int32 { child.processIdentifier }
 
-    /// On two threads, which end with the worker: one reads its stdout to the end, one waits for it,
-    /// as a child of the worker's may keep the former open.
+    /// On two threads, which end with the worker: one reads its stdout to the end, and one waits
+    /// for it, as a child of the worker may keep stdout open.
     private static func follow(
         _ child: ChildProcess, _ continuation: AsyncStream<Progress>.Continuation
     ) {
