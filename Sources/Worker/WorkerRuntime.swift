@@ -33,7 +33,11 @@ package final class WorkerRuntime: Sendable {
     private let metricsServer: MetricsServer?
     private let ending = OneTime<Void>()
     /// Ends running calls at once, while a drain waits for them.
-    private let cut = Mutex<(@Sendable () -> Void)?>(nil)
+    private let cut = Mutex<Cut?>(nil)
+
+    private struct Cut {
+        let now: @Sendable () -> Void
+    }
 
     /// Starts everything and returns when a token can be generated.
     package static func start(
@@ -181,14 +185,14 @@ package final class WorkerRuntime: Sendable {
     private func end(_ status: GRPCStatus, patience: TimeAmount) async {
         guard ending.begin() else {
             // A drain is under way. A second caller with less patience ends its requests.
-            if patience == .zero { cut.withLock { $0?() } }
+            if patience == .zero { cut.withLock { $0?.now() } }
             return await ending.wait()
         }
         let deadline = NIODeadline.now() + patience
         let cutNow: @Sendable () -> Void = { [service] in
             service.tables.forEach { $0.failAll(status) }
         }
-        cut.withLock { $0 = cutNow }
+        cut.withLock { $0 = Cut(now: cutNow) }
         service.enterUnlessFailed(.draining)
         service.tables.forEach { $0.refuse(with: status) }
         health.close()

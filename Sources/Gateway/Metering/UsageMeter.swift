@@ -46,7 +46,7 @@ final class UsageMeter: Sendable {
     private let waiting = Atomic<Int>(0)
     private let isWorking = Atomic<Bool>(false)
     /// Told what was recorded, and whose reserved budgets end. Called on the meter's thread.
-    private let recorded = Mutex<(@Sendable ([UsageTotal], [TicketID]) -> Void)?>(nil)
+    private let listener = Mutex<Listener?>(nil)
     let prices: Mutex<PriceList>
 
     init(
@@ -91,6 +91,12 @@ final class UsageMeter: Sendable {
         prices.withLock { $0.price(model: model, tier: tier) }
     }
 
+    /// Generic code calls closures otherwise: one that is itself what a `Mutex` holds is wrapped anew
+    /// with every look at it, and stays so.
+    private struct Listener {
+        let recorded: @Sendable ([UsageTotal], [TicketID]) -> Void
+    }
+
     /// For operators. Beside the meter's own thread, which goes on writing.
     func answer(_ report: UsageReport) async throws -> [UInt8] {
         let ledger = ledger
@@ -124,7 +130,7 @@ final class UsageMeter: Sendable {
                 self.work(now: MonotonicClock.now())
             }
             recorded(try self.ledger.usageTotals(), [])
-            self.recorded.withLock { $0 = recorded }
+            self.listener.withLock { $0 = Listener(recorded: recorded) }
         }
     }
 
@@ -203,7 +209,7 @@ final class UsageMeter: Sendable {
             // Only now may a journal go.
             state.reader.settle()
             if !rows.isEmpty || !tickets.isEmpty {
-                recorded.withLock { $0 }?(rows.map { UsageTotal($0) }, tickets)
+                listener.withLock { $0 }?.recorded(rows.map { UsageTotal($0) }, tickets)
             }
             if state.hasFailed { logger.notice("usage is recorded again") }
             state.hasFailed = false
