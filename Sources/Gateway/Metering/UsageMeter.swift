@@ -91,8 +91,8 @@ final class UsageMeter: Sendable {
         prices.withLock { $0.price(model: model, tier: tier) }
     }
 
-    /// Generic code calls closures otherwise: one that is itself what a `Mutex` holds is wrapped anew
-    /// with every look at it, and stays so.
+    /// Generic code calls closures otherwise: one that is itself what a `Mutex` holds is wrapped
+    /// anew with every look at it, and stays so.
     private struct Listener {
         let recorded: @Sendable ([UsageTotal], [TicketID]) -> Void
     }
