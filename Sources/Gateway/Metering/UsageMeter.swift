@@ -45,7 +45,12 @@ final class UsageMeter: Sendable {
     private let journals = Mutex<[JournalMessage]>([])
     private let waiting = Atomic<Int>(0)
     private let isWorking = Atomic<Bool>(false)
-    /// Told what was recorded, and whose reserved budgets end. Called on the meter's thread.
+    /// A struct, as generic code calls closures otherwise: one that is itself what a `Mutex` holds
+    /// is wrapped anew with every look at it, and stays so.
+    private struct Listener {
+        /// Told what was recorded, and whose reserved budgets end. Called on the meter's thread.
+        let recorded: @Sendable ([UsageTotal], [TicketID]) -> Void
+    }
     private let listener = Mutex<Listener?>(nil)
     let prices: Mutex<PriceList>
 
@@ -89,12 +94,6 @@ final class UsageMeter: Sendable {
 
     func price(model: String, tier: String) -> UsagePrice? {
         prices.withLock { $0.price(model: model, tier: tier) }
-    }
-
-    /// Generic code calls closures otherwise: one that is itself what a `Mutex` holds is wrapped
-    /// anew with every look at it, and stays so.
-    private struct Listener {
-        let recorded: @Sendable ([UsageTotal], [TicketID]) -> Void
     }
 
     /// For operators. Beside the meter's own thread, which goes on writing.
