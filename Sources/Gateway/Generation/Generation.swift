@@ -106,9 +106,13 @@ final class Generation: ConnectionWork {
         let now = core.clock()
         preparationBegan = now
         trace?.preparationBegan(at: now)
+        if let request = core.preparation.atOnce(source, of: context.caller) {
+            return preparationEnded(.success(.success(request)), isFirst: isFirst)
+        }
         connectionLoop.preparing += 1
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
         core.preparation.prepare(source, of: context.caller, on: eventLoop).whenComplete {
+            bound.value.connectionLoop.preparing -= 1
             bound.value.preparationEnded($0, isFirst: isFirst)
         }
     }
@@ -116,7 +120,6 @@ final class Generation: ConnectionWork {
     private func preparationEnded(
         _ result: Result<Result<PreparedRequest, APIError>, any Error>, isFirst: Bool
     ) {
-        connectionLoop.preparing -= 1
         guard phase == .preparing else { return }
         let now = core.clock()
         preparedNanoseconds = preparationBegan.map { now.nanoseconds(since: $0) }

@@ -115,15 +115,7 @@ struct ChatPreparation: Sendable {
     private func prepared(
         _ body: ByteBuffer, _ face: any Face, _ caller: ChatCaller, _ state: ServingState
     ) throws(APIError) -> PreparedRequest {
-        var limits = ChatRequestLimits()
-        limits.choices = state.configuration.limits.choicesLimit
-        limits.allowsDeferred = storage != nil
-        limits.allowsBackground = storage != nil
-        let isChat = face is ChatFace
-        // What an upstream serves it decides by itself; who it is, the body's model tells.
-        if isChat, state.catalogue.hasUpstreams, let name = ChatCompletionRequest.model(of: body) {
-            limits.isForwarded = state.catalogue.takesText(name)
-        }
+        var limits = limits(for: body, face, state)
         let request = try continued(face.decode(body, limits: limits), caller, limits)
         let pool = try pool(for: request.chat, caller, state)
         guard pool.kind == .openAI else {
@@ -137,23 +129,16 @@ struct ChatPreparation: Sendable {
                     continued(face.decode(body, limits: limits), caller, limits), caller, pool))
         }
         // A continued conversation is no longer the body's.
-        let isForwarded = isChat && request.chat.previousResponseID == nil
-        return .text(
-            ForwardedChat(
-                request: request.chat, format: request.format, face: face,
-                isTranslated: !isForwarded, pool: pool, caller: caller, body: body,
-                forwarded: isForwarded
-                    ? Self.forwarded(body, isStreaming: request.chat.isStreaming)
-                    : try ForwardedRequest(translating: request.chat),
-                placement: placement.request(request.chat, model: pool.model.name, caller: caller)))
-    }
-
-    private static func forwarded(_ body: ByteBuffer, isStreaming: Bool) -> ForwardedRequest {
-        do {
-            return try ForwardedRequest(body, isStreaming: isStreaming)
-        } catch {
-            preconditionFailure("a body that was decoded does not read: \(error)")
+        guard face is ChatFace, request.chat.previousResponseID == nil else {
+            return .text(
+                ForwardedChat(
+                    request: request.chat, format: request.format, face: face, isTranslated: true,
+                    pool: pool, caller: caller, body: body,
+                    forwarded: try ForwardedRequest(translating: request.chat),
+                    placement: placement.request(
+                        request.chat, model: pool.model.name, caller: caller)))
         }
+        return .text(forwarded(request, body, face, caller, pool))
     }
 
     /// With the conversation that it continues.
@@ -176,7 +161,7 @@ struct ChatPreparation: Sendable {
         return request
     }
 
-    private func pool(
+    func pool(
         for request: ChatRequest, _ caller: ChatCaller, _ state: ServingState
     ) throws(APIError) -> Pool {
         let pool = try state.catalogue.pool(for: request.model) {

@@ -50,7 +50,8 @@ final class UpstreamCall: HTTPClientStreamReceiver {
     private let request: Request
     private let link: UpstreamLink
     private let material: UpstreamAccess.Material
-    private weak var receiver: (any UpstreamCallReceiver)?
+    /// Until the end, which breaks the cycle.
+    private var receiver: (any UpstreamCallReceiver)?
     private var phase = Phase.waiting
     private var stream: HTTPClientStream?
     private var isReused = false

@@ -72,8 +72,8 @@ final class HTTP1ClientHandler: ChannelDuplexHandler {
         let count = body.readableBytes
         unsentBytes += count
         let written = eventLoop.makePromise(of: Void.self)
-        written.futureResult.assumeIsolated().whenComplete { [weak self] _ in
-            self?.unsentBytes -= count
+        written.futureResult.assumeIsolated().whenComplete { [self] _ in
+            unsentBytes -= count
         }
         context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: written)
         if end { self.end(nil, stream) } else { context.flush() }
