@@ -5,7 +5,8 @@
 
 h2load: requests/s of GET /v1/models of a simulated `switchyard serve`, over HTTP/1.1 and HTTP/2.
 The server has one core to itself and the tools another: on shared cores the cheaper tool leaves
-the server more time, and so it would report more.
+the server more time, and so it would report more. What a request costs the server is told too, since
+it depends on how many a tool sends at once.
 aiperf: TTFT and TPOT of a simulated upstream with a known pace, with a tokenizer made here, of one
 stream at once and of 16: what the tool itself adds grows with the work that it has.
 Prints a table with differences in per cent.
@@ -52,27 +53,35 @@ def pin(pids, core):
 
 
 def requests_per_second(context, directory):
-    """{(protocol, tool): requests/s}"""
+    """{(figure, tool): requests/s, or microseconds of the server's for one}"""
     server = native.start(context, directory, "--loops", 1)
-    count = "20000" if context.quick else "100000"
     found = {}
+
+    def note(protocol, tool, rate, seconds, count):
+        found[f"{protocol}, requests/s", tool] = rate
+        found[f"{protocol}, us of the server", tool] = 1e6 * seconds / count
+
     cores = os.sched_getaffinity(0)
     try:
         pin(server.pids(), min(cores))
         # Of this process, so of those that it starts.
         os.sched_setaffinity(0, {max(cores)})
-        for protocol, flags in (("h1", ["--h1", "-c", "32"]), ("h2", ["-c", "4", "-m", "32"])):
+        for protocol, flags, count in (("h1", ["--h1", "-c", "32"], 100_000),
+                                       ("h2", ["-c", "4", "-m", "32"], 500_000)):
+            count //= 5 if context.quick else 1
+            before = server.cpu_seconds()
             text = subprocess.run(
-                ["h2load", "-t", "1", *flags, "-n", count, f"{server.url}/v1/models"],
+                ["h2load", "-t", "1", *flags, "-n", str(count), f"{server.url}/v1/models"],
                 capture_output=True, text=True, timeout=load.LIMIT).stdout
-            found[protocol, "h2load"] = float(
-                re.search(r"finished in .*?, ([\d.]+) req/s", text)[1])
+            rate = float(re.search(r"finished in .*?, ([\d.]+) req/s", text)[1])
+            note(protocol, "h2load", rate, server.cpu_seconds() - before, count)
             report = load.chats(
-                context.programs, server, [], "--mode", "small", "--protocol", protocol,
+                context.programs, server, [server], "--mode", "small", "--protocol", protocol,
                 *(("--connections", 4) if protocol == "h2" else ()),
                 "--concurrency", 32 if protocol == "h1" else 128,
                 "--warmup", 1000, "--requests", count)
-            found[protocol, "ours"] = report["requestsPerSecond"]
+            note(protocol, "ours", report["requestsPerSecond"],
+                 report["cpuSeconds"][server.name], count)
     finally:
         os.sched_setaffinity(0, cores)
         server.stop()

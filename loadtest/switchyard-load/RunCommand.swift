@@ -105,14 +105,17 @@ struct RunCommand: AsyncParsableCommand {
             chat.hasLengths && configuration.replay != nil,
             "--max-tokens, --prompt-tokens and --prompts: a trace has its own lengths")
         if configuration.version == .grpc {
-            try refuse(path != nil, "--path is not for gRPC")
+            try refuse(
+                path != nil || configuration.path != LoadConfiguration.chatPath,
+                "a path is not for gRPC, whose method is its path")
             for each in configuration.classes {
                 try refuse(
                     each.ignoresEndOfSequence || !each.extraMembers.isEmpty,
                     "--ignore-eos and --member are not for gRPC")
-                try refuse(
-                    ![nil, "default", "priority"].contains(each.tier),
-                    "tier \(each.tier ?? "") is not for gRPC")
+                if let tier = each.tier {
+                    try refuse(
+                        !LoadConfiguration.grpcTiers.contains(tier), "tier \(tier) is not for gRPC")
+                }
             }
         }
         guard case .small = mode else { return }

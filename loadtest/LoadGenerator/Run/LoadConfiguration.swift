@@ -109,6 +109,8 @@ package struct LoadConfiguration: Sendable {
     /// Of all that is drawn: arrivals, prompts, lengths, who cancels and who is slow.
     package var seed: UInt64 = 1
 
+    /// Those that xAI's messages can name.
+    package static let grpcTiers = Set(XAIRequestBody.tiers.keys)
     package static let chatPath = "/v1/chat/completions"
 
     package init(targets: [LoadTarget]) {
