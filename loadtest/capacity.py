@@ -32,13 +32,17 @@ from soaking import samples  # noqa: E402
 MODEL = "capacity"
 # Sequences that an engine has at most; a worker stands for one.
 SLOTS = 250
+# KV for all of a stream, or else streams near their ends are preempted and wait, which looks like a
+# stall: of a prompt of 16 words with its template, and as many tokens as are asked for.
+PROMPT_TOKENS_MAX = 256
 # Streams on one connection: what servers should allow at least (RFC 9113, section 6.5.2).
 STREAMS_PER_CONNECTION = 100
 STEPS = {"10000 at 200 ms": (10_000, 200), "1000 at 20 ms": (1_000, 20)}
 SHORTER = (16, 13, 10, 8, 6, 5, 4)
 # Events are late when they come less often than this part of what is offered, or when the 99th
-# percentile of gaps is longer than the step by half. A worker takes about a millisecond between
-# two steps of 250 sequences, so that of steps of 10 ms no more than 91 % can come.
+# percentile of gaps is longer than the step by half, or when one is a stall. A worker takes about a
+# millisecond between two steps of 250 sequences, so that of steps of 10 ms no more than 91 % can
+# come.
 LEAST_RATE, LONGEST_GAP = 0.88, 1.5
 # Tokens of the default model's vocabulary that are whole characters. Of all 49,152, 330 are not: a
 # gateway holds them back until their character is whole, which looks like a stall of a step or two.
@@ -63,15 +67,15 @@ class MachineStalls(threading.Thread):
             self.longest = max(self.longest, 1_000 * (time.monotonic() - before) - 2)
 
 
-def serve(programs, model, directory, streams, step):
+def serve(programs, model, directory, streams, step, tokens):
     port, admin = free_port(), free_port()
     workers = -(-streams // SLOTS)
     process = Process(
         "switchyard",
         [programs / "switchyard", "serve", "--port", port, "--admin-port", admin, "--model", model,
          "--model-name", MODEL, "--engine", "simulated", "--workers", workers, "--slots", SLOTS,
-         "--context", SLOTS * 2_048, "--loops", CORES, "--queue-limit", streams,
-         "--log-level", "warning", "--data-dir", f"{directory}/data",
+         "--context", SLOTS * (tokens + PROMPT_TOKENS_MAX), "--loops", CORES,
+         "--queue-limit", streams, "--log-level", "warning", "--data-dir", f"{directory}/data",
          f"--worker-argument=--step-time={1_000 * step}",
          f"--worker-argument=--output-ids={OUTPUT_IDS}"], directory)
     process.url = f"http://127.0.0.1:{port}"
@@ -85,18 +89,18 @@ def _ready_workers(admin):
 
 
 def measure(programs, model, streams, step, seconds):
+    tokens = max(20, round(1_000 * seconds / step))
     with tempfile.TemporaryDirectory(prefix="capacity-") as directory:
-        server = serve(programs, model, directory, streams, step)
+        server = serve(programs, model, directory, streams, step, tokens)
         try:
-            return load(programs, server, streams, step, seconds)
+            return load(programs, server, streams, step, tokens)
         finally:
             server.stop()
 
 
-def load(programs, server, streams, step, seconds):
+def load(programs, server, streams, step, tokens):
     gateway, *workers = server.pids()
     watched = [One("gateway", gateway), *(One(f"worker {pid}", pid) for pid in workers)]
-    tokens = max(20, round(1_000 * seconds / step))
     command = [
         str(part) for part in (
             programs / "switchyard-load", "run", "--url", server.url, "--model", MODEL, "--json",
@@ -153,7 +157,8 @@ def row(entry):
 def is_late(entry):
     offered = entry["streams"] * 1_000 / entry["step"]
     gaps = entry["report"]["interTokenLatency"]
-    return rate(entry) < LEAST_RATE * offered or gaps["p99"] > LONGEST_GAP * entry["step"]
+    return (rate(entry) < LEAST_RATE * offered or gaps["p99"] > LONGEST_GAP * entry["step"]
+            or stalls_of(entry))
 
 
 def losses(entry):

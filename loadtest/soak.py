@@ -33,7 +33,8 @@ from peers.tables import number, table  # noqa: E402
 from soaking import bounds, samples  # noqa: E402
 from soaking.server import Disturbance, Server  # noqa: E402
 
-SCENARIO = ROOT / "loadtest/scenarios/soak.yaml"
+# From ROOT: reports tell their command.
+SCENARIO = "loadtest/scenarios/soak.yaml"
 # Of the arrivals; HTTP/2 is what most clients are told to use.
 SHARES = {"h2": 0.5, "h1": 0.25, "grpc": 0.25}
 SAMPLE_SECONDS = 10
@@ -47,14 +48,14 @@ def generators(arguments, server, environment, directory, seconds, seed):
     """One load generator for each protocol, writing its report into `directory`."""
     running = {}
     for index, (protocol, share) in enumerate(SHARES.items()):
-        command = [arguments.programs / "switchyard-load", "run", "--scenario", SCENARIO, "--url",
+        command = [arguments.programs.resolve() / "switchyard-load", "run", "--scenario", SCENARIO, "--url",
                    server.url, "--protocol", protocol, "--rate", arguments.rate * share,
                    "--duration", seconds, "--seed", seed + index, "--json", "--no-progress"]
         with open(Path(directory, f"{protocol}.json"), "wb") as output, \
                 open(Path(directory, f"{protocol}.log"), "ab") as log:
             running[protocol] = subprocess.Popen(
                 [str(part) for part in command], stdout=output, stderr=log,
-                env={**os.environ, **environment})
+                cwd=ROOT, env={**os.environ, **environment})
     return running
 
 

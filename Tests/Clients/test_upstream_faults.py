@@ -43,10 +43,14 @@ def is_whole(reply):
     return reply.status_code == 200 and text == "Hi"
 
 
-def test_the_request_is_the_clients(pair):
-    reply, _ = ask(pair, [], x_new={"a": [1.0, None]}, stream_options={"other": 1})
+# Small bodies are read on the event loop, others on a thread.
+@pytest.mark.parametrize("padding", [0, 8192])
+def test_the_request_is_the_clients(pair, padding):
+    reply, _ = ask(pair, [], x_new={"a": [1.0, None]}, stream_options={"other": 1},
+                   x_padding="x" * padding)
     assert is_whole(reply)
     sent, = pair[0].requests
+    assert sent["x_padding"] == "x" * padding
     assert sent["model"] == "theirs" and sent["x_new"] == {"a": [1.0, None]}
     assert sent["stream_options"] == {"include_usage": True, "other": 1}
     assert sent["messages"] == [{"role": "user", "content": "Hi."}]
