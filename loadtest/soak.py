@@ -48,9 +48,10 @@ def generators(arguments, server, environment, directory, seconds, seed):
     """One load generator for each protocol, writing its report into `directory`."""
     running = {}
     for index, (protocol, share) in enumerate(SHARES.items()):
-        command = [arguments.programs.resolve() / "switchyard-load", "run", "--scenario", SCENARIO, "--url",
-                   server.url, "--protocol", protocol, "--rate", arguments.rate * share,
-                   "--duration", seconds, "--seed", seed + index, "--json", "--no-progress"]
+        command = [arguments.programs.resolve() / "switchyard-load", "run",
+                   "--scenario", SCENARIO, "--url", server.url, "--protocol", protocol,
+                   "--rate", arguments.rate * share, "--duration", seconds,
+                   "--seed", seed + index, "--json", "--no-progress"]
         with open(Path(directory, f"{protocol}.json"), "wb") as output, \
                 open(Path(directory, f"{protocol}.log"), "ab") as log:
             running[protocol] = subprocess.Popen(
